@@ -29,7 +29,9 @@ from traitlets import default
 
 from gateway_ext.gateway_options import GatewayOptions
 from gateway_ext.kernels.agents.lab_calls import LabCalls
+from gateway_ext.kernels.end_of_idle import end_of_idle
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
+from gateway_ext.kernels.handlers.audited_routes import AUDITED
 from gateway_ext.kernels.handlers.authentication import require_token
 from gateway_ext.kernels.handlers.client_websocket import channel_handlers
 from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
@@ -47,6 +49,7 @@ from gateway_ext.kernels.revocation_reader import RevocationReader
 from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.kernels.unsent_bytes import UnsentBytes
 from gateway_ext.ownership import migrations
+from gateway_ext.ownership.encrypted_values import encrypted_values
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords
@@ -54,6 +57,7 @@ from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.only_user import OnlyUser
 from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.project_members import ProjectMembers
 from gateway_ext.ownership.project_uids import ProjectUids
@@ -62,6 +66,9 @@ from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
+from jupyter_ext.audit.audit import SETTING as AUDIT_SETTING
+from jupyter_ext.audit.audit import Audit, AuditError
+from jupyter_ext.audit.request_log import audited_log
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.database.unavailable import for_operator
@@ -90,6 +97,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         FleetKernelSpecManager,
         KubernetesCluster,
         YarnCluster,
+        Audit,
     ]
 
     @default("kernel_manager_class")
@@ -108,20 +116,24 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
                 self._fail(f"FleetGatewayApp.{name} is not set")
         self._tasks: list[asyncio.Task[Any]] = []
         self.lifecycle = Lifecycle()
+        self.audit = Audit(parent=self, server_kind="gateway", server_name=self.gateway_name)
         try:
             self.token_verifier = TokenVerifier(Path(self.token_keys_file))
             box = SecretBox(Path(self.encryption_keys_file))
             check(self.database_url)
             self.database = Database(self.database_url)
             upgrade(self.database, Path(migrations.__file__).parent, GATEWAY_VERSION_TABLE)
+            self.audit.start()
         except (
             TokenKeysError,
             EncryptionKeysError,
             DatabaseUnavailable,
             MigrationError,
+            AuditError,
         ) as error:
             self._fail(for_operator(error))
         self.records = KernelRecords(self.database, box, self.gateway_name)
+        self.encrypted_values = encrypted_values(self.database, box)
         self.kernel_events = KernelEvents(self.database, self.gateway_name)
         self.launch_records = LaunchRecords(self.database, self.gateway_name)
         self.pool_records = PoolRecords(self.database, box, self.gateway_name)
@@ -170,10 +182,19 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
     def init_webapp(self) -> None:
         """The settings of Enterprise Gateway, and those that our handlers need."""
         super().init_webapp()
+        self.web_app.log_request = audited_log(
+            self.web_app.log_request, self.audit, AUDITED, self.base_url
+        )
         self.web_app.settings.update(
+            **{AUDIT_SETTING: self.audit},
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
-            fleet_kernel_access=KernelAccess(ProjectMembers(self.database), self.log),
+            fleet_kernel_access=KernelAccess(
+                ProjectMembers(self.database),
+                self.log,
+                OnlyUser(self.database) if self.one_user else None,
+            ),
+            fleet_encrypted_values=self.encrypted_values,
             fleet_drain_seconds=self.drain_seconds,
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,
@@ -297,8 +318,13 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
                 run_forever(rebalance, self.rebalance_seconds, self.log, "balancing the load")
             )
         if manager.cull_idle_timeout > 0:
+
+            async def cull() -> None:
+                for record in await manager.cull():
+                    self.audit.record(end_of_idle(record))
+
             interval = max(1.0, float(manager.cull_interval))
-            self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))
+            self._tasks.append(run_forever(cull, interval, self.log, "culling"))
 
     def _signal_stop(self, sig: int, frame: Any) -> None:
         if self.lifecycle.leaving:
@@ -333,6 +359,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
 
     def shutdown(self) -> None:
         """Logs the end. Unlike Enterprise Gateway, ends no kernel."""
+        self.audit.close()
         self.log.info("The gateway has stopped; its kernels keep running")
 
 

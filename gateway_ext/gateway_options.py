@@ -99,11 +99,17 @@ class GatewayOptions(HasTraits):
     ).tag(config=True)
     kernel_walls = Enum(
         MODES,
-        "none",
+        "auto",
         help="Whether each kernel of this machine gets namespaces of its own, in which it sees no "
         "process, shared memory, temporary file or folder of any other kernel, and has fewer "
         "system calls. none: never. auto: where the system allows it; otherwise the log says why "
         "not. required: kernels do not start without.",
+    ).tag(config=True)
+    one_user = Bool(
+        False,
+        help="Whether only one user may start and use kernels: whoever does so first. For gateways "
+        "that are not root's and whose kernels have no namespaces, because their code reaches the "
+        "files of the user who runs the gateway.",
     ).tag(config=True)
     hidden_folders = List(
         Unicode(),

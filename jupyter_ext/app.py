@@ -22,10 +22,16 @@ from traitlets import Bool, Float, Int, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext import absent_services
+from jupyter_ext.audit.audit import SETTING as AUDIT_SETTING
+from jupyter_ext.audit.audit import Audit, AuditError
+from jupyter_ext.audit.request_log import audited_log
 from jupyter_ext.auth import early_errors
+from jupyter_ext.auth.audited_routes import AUDITED
 from jupyter_ext.auth.csp_reports import handlers as csp_report_handlers
+from jupyter_ext.auth.encryption_handler import handlers as encryption_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.lab_secrets import SETTING as SECRETS_SETTING
 from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
@@ -51,6 +57,7 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
+from jupyter_ext.logins.login_tokens import LoginTokens
 from jupyter_ext.logins.logins import Logins
 from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.sign_in_codes import SignInCodes
@@ -61,6 +68,7 @@ from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.revocations import Revocations
 from jupyter_ext.platform.safe_logs import make_logs_safe
+from jupyter_ext.platform.shared_secrets import SharedSecrets, SharedSecretsError
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choices_handlers
@@ -106,6 +114,13 @@ class JupyterFleet(ExtensionApp):
         config=True,
         help="File with the keys that encrypt the tokens of logins in the database, the same for "
         'all labs: {"keys": [{"id": "…", "key": "<Fernet key>"}, …]}. The first one encrypts.',
+    )
+    shared_secrets_file = Unicode(
+        config=True,
+        help="File with the secrets that sign tickets of kernels and protect forms, the same for "
+        'all labs: {"keys": [{"id": "…", "key": "<64 hexadecimal digits>"}, …]}. The first one '
+        "signs, all are accepted. Without it that is the server's cookie_secret, which cannot be "
+        "replaced while labs run.",
     )
     service_token_file = Unicode(
         config=True, help="File with this lab's own token, for background work without a user."
@@ -196,9 +211,12 @@ class JupyterFleet(ExtensionApp):
         "tells others that somebody looks at it.",
     )
 
-    classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
+    classes = [SessionSweep, JournalSweep, Audit]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
     _metrics_sockets: tuple[socket, ...] = ()
+    _verifier: TokenVerifier
+    _audit: Audit
+    _secrets: SharedSecrets
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -237,13 +255,18 @@ class JupyterFleet(ExtensionApp):
                 "file for all labs (deploy/README.md says how to make one)"
             )
         try:
-            TokenVerifier(Path(self.token_keys_file))
+            # Before the lab serves: it may wait for the platform's keys.
+            self._verifier = TokenVerifier(Path(self.token_keys_file), self._revocations)
             SecretBox(Path(self.login_keys_file))
             engine.check(self.database_url)
             upgrade_lab(engine.shared(self.database_url))
             self._revocation_watch().begin()
             bucket.check(self.bucket_url)
             self._metrics_sockets = tuple(bind(self.metrics_port, self.metrics_ip))
+            file = self.shared_secrets_file
+            self._secrets = SharedSecrets(Path(file) if file else None)
+            self._audit = Audit(parent=self)
+            self._audit.start()
         except (
             DatabaseUnavailable,
             MigrationError,
@@ -251,6 +274,8 @@ class JupyterFleet(ExtensionApp):
             EncryptionKeysError,
             bucket.StoreUnavailable,
             PortRefused,
+            AuditError,
+            SharedSecretsError,
         ) as error:
             raise CannotStart(for_operator(error)) from error
 
@@ -284,13 +309,12 @@ class JupyterFleet(ExtensionApp):
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {
-                    "token_keys_file": self.token_keys_file,
-                    "known_revocations": lambda: self._revocations,
+                    "token_verifier": lambda: self._verifier,
                     "open_codes": lambda: SignInCodes(
                         database, SecretBox(Path(self.login_keys_file))
                     ),
-                    "open_logins": lambda verifier: Logins(
-                        database, SecretBox(Path(self.login_keys_file)), verifier
+                    "open_logins": lambda verifier, most: Logins(
+                        database, SecretBox(Path(self.login_keys_file)), verifier, most
                     ),
                     # No partial: a configuration is copied, with all that it refers to.
                     "earlier_labs": lambda: _earlier_labs(database),
@@ -351,6 +375,8 @@ class JupyterFleet(ExtensionApp):
         the server stops."""
         for sweep in self._sweeps:
             sweep.cancel()
+        if self.active:
+            self._verifier.stop()
         provider = getattr(self.serverapp, "identity_provider", None)
         if not isinstance(provider, FleetIdentityProvider):
             return
@@ -360,6 +386,7 @@ class JupyterFleet(ExtensionApp):
             self.log.warning("requests not answered in %.0f s: %d", self.stop_seconds, left)
         # The last answers leave their buffers.
         await asyncio.sleep(0.05)
+        await asyncio.to_thread(self._audit.close)
 
     def initialize_settings(self) -> None:
         """Tell the labextension, which otherwise does nothing, that this server is a lab, say what
@@ -375,6 +402,11 @@ class JupyterFleet(ExtensionApp):
             "Content-Security-Policy": page_policy(report_uri),
             **self.settings.get("headers", {}),
         }
+        self.settings[AUDIT_SETTING] = self._audit
+        self.settings[SECRETS_SETTING] = self._secrets
+        self.settings["log_function"] = audited_log(
+            self.settings["log_function"], self._audit, AUDITED, self.settings["base_url"]
+        )
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(
             handler, public_page_config(config, folders)
@@ -392,6 +424,10 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(ticket_handlers(self.ticket_seconds))
         self.handlers.extend(revocation_handlers(self._revocation_watch()))
+        tokens = LoginTokens(
+            engine.shared(self.database_url), SecretBox(Path(self.login_keys_file))
+        )
+        self.handlers.extend(encryption_handlers(tokens))
         self.handlers.extend(sign_in_code_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)

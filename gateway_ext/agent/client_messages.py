@@ -17,12 +17,14 @@ _CHANNELS = frozenset({"shell", "control", "stdin"})
 
 
 class ClientMessage(NamedTuple):
-    """A message of a session, with its header and its parts from the header on."""
+    """A message of a session, with its header and its parts from the header on, and the name of the
+    user who has sent it, None if the gateway does not say."""
 
     session_id: str
     channel: str
     header: dict[str, Any]
     parts: list[bytes]
+    user: str | None = None
 
 
 class ClientMessages:
@@ -33,7 +35,9 @@ class ClientMessages:
         self._requests = requests
         self._waiting: list[ClientMessage] = []
 
-    def read(self, session_id: str, message: bytes) -> ClientMessage | None:
+    def read(
+        self, session_id: str, message: bytes, user: str | None = None
+    ) -> ClientMessage | None:
         """The message in the v1 layout; None, and a line in the log, if no kernel could read it.
         None also for an execute_request that has come before."""
         try:
@@ -50,12 +54,11 @@ class ClientMessages:
         session = self._sessions.get(session_id)
         if session is not None and channel != "stdin":
             session.in_flight.add(str(request))
-        return ClientMessage(session_id, channel, header, parts)
+        return ClientMessage(session_id, channel, header, parts, user)
 
     def pass_on(self, message: ClientMessage, channels: KernelChannels | None) -> None:
         """Give it to the process with these channels; it waits while there is none."""
-        session_id, channel, header, parts = message
-        self._requests.sent(session_id, channel, header, parts)
+        self._requests.sent(message.session_id, message.channel, message.header, message.parts)
         if channels is None:
             self._waiting.append(message)
         else:
@@ -68,8 +71,8 @@ class ClientMessages:
             self._give(message, channels)
 
     def _give(self, message: ClientMessage, channels: KernelChannels) -> None:
-        session_id, channel, _, parts = message
-        self._requests.given(session_id, channel, parts)
+        session_id, channel, _, parts, user = message
+        self._requests.given(session_id, channel, parts, user)
         channels.send(session_id, channel, parts)
 
     def abort_waiting(self, kernel_session: str, *, next_process: bool) -> None:
@@ -85,7 +88,7 @@ class ClientMessages:
 
     def _abort(self, message: ClientMessage, kernel_session: str) -> None:
         """Answer what no process will get, except for a question what kernel it is."""
-        session_id, channel, header, parts = message
+        session_id, channel, header, parts, _ = message
         if not _asks_for_kernel(message):
             self._requests.abort(session_id, channel, parts, kernel_session)
         self._sessions.finished(str(header["msg_id"]))

@@ -68,6 +68,7 @@ class Commands:
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         sender.on_lost = self._end_lost
+        sender.people = lambda: kernel.requests.people
 
     def text(self, frame: object) -> None:
         """Handle a parsed text frame of the gateway. Unknown types are from a later protocol."""
@@ -150,7 +151,7 @@ class Commands:
     def _open(self, number: Any, frame: dict[str, Any]) -> None:
         stream, session_id = frame.get("stream"), frame.get("session_id")
         nonce, received = frame.get("nonce"), frame.get("received")
-        person = frame.get("person")
+        person, user = frame.get("person"), frame.get("user")
         if not isinstance(stream, int) or stream < 1:
             raise CommandError(f"stream must be a number above 0, not {stream!r}")
         if not isinstance(session_id, str) or not session_id:
@@ -172,6 +173,7 @@ class Commands:
             cursor=bool(frame.get("cursor")),
             # Gateways of the version before do not say whose a stream is.
             person=person if isinstance(person, str) and person else session_id,
+            user=user if isinstance(user, str) and user else None,
         )
         self._sender.open(number, opened)
 
@@ -274,7 +276,7 @@ class Commands:
             # A page sends again what it does not know to have arrived: after a reload in the name
             # of the page before, whose session may be forgotten, or through a lab of the version
             # before, which has numbers of its own.
-            self._kernel.send(session_id, message, cursor=stream.cursor)
+            self._kernel.send(session_id, message, cursor=stream.cursor, user=stream.user)
             return
         try:
             parts = split_fleet(message)[1]

@@ -31,6 +31,7 @@ from .package_site import (
 from .shown_process import show_as
 from .standard_files import read_nothing, take_output
 from .start_document import StartDocument, needs_new_process
+from .walls.confinement import confine
 from .walls.first_process import go_inside
 from .walls.order import receive_order
 from .walls.waiting_process import WaitingProcess
@@ -107,10 +108,14 @@ def _wait_and_run(control: socket.socket, agent: int) -> None:
         os._exit(1)
     os.umask(0o077)
     take_output(order.output)
-    if order.walls is not None:
-        go_inside(control, order.walls, order.own).started()
-    elif not order.keep_process_group:
-        os.setsid()
+    walls = order.walls
+    if walls is not None and walls.namespaces:
+        go_inside(control, walls, order.own).started()
+    else:
+        if not order.keep_process_group:
+            os.setsid()
+        if walls is not None:
+            confine(walls, order.own)
     control.close()
     os.chdir(order.cwd)
     argv = order.argv

@@ -326,8 +326,10 @@ class Kernel:
 
     # -- messages -----------------------------------------------------------------------------
 
-    def send(self, session_id: str, message: bytes, *, cursor: bool = False) -> None:
-        """Hand a client's message to the kernel, or keep it until the kernel has started. An
+    def send(
+        self, session_id: str, message: bytes, *, cursor: bool = False, user: str | None = None
+    ) -> None:
+        """Hand a user's message to the kernel, or keep it until the kernel has started. An
         execute_request runs once, however often it comes. With `cursor`, its stream's other end is
         a page.
 
@@ -335,7 +337,7 @@ class Kernel:
         say that it is idle would revive it in stock pages; only a page with a cursor is told what
         became of its cell.
         """
-        read = self._messages.read(session_id, message)
+        read = self._messages.read(session_id, message, user)
         if read is None:
             return
         self.state.last_activity = utc_now()
@@ -345,7 +347,7 @@ class Kernel:
         self._sessions.finished(str(read.header["msg_id"]))
         if cursor:
             reason = self.state.reason or "the kernel is dead"
-            self.requests.refuse(*read, self._kernel_session, reason)
+            self.requests.refuse(*read[:4], self._kernel_session, reason)
 
     @property
     def _channels(self) -> KernelChannels | None:

@@ -31,6 +31,7 @@ from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
+from .walls.confinement import confine
 from .walls.order import Order
 from .walls.outside import FIRST_PROCESS, FirstProcess
 from .walls.places import Walls, needed_by_python
@@ -189,9 +190,15 @@ class ConnectionFiles:
         return str(self._sockets.path("k-0")).removesuffix("-0")
 
 
-def _before_exec() -> Callable[[], None]:
+def _before_exec(walls: Walls | None = None, own: Path = Path()) -> Callable[[], None]:
     agent = os.getpid()
-    return lambda: die_with_parent(agent)
+
+    def prepare() -> None:
+        die_with_parent(agent)
+        if walls is not None:
+            confine(walls, own)
+
+    return prepare
 
 
 class KernelProcess:
@@ -241,7 +248,8 @@ class KernelProcess:
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
-        parent = os.getpid() if walls is None else FIRST_PROCESS
+        inside = walls is not None and walls.namespaces
+        parent = FIRST_PROCESS if inside else os.getpid()
         environment = kernel_environment(
             document, os.environ, parent, left_out, call_socket, credit
         )
@@ -256,7 +264,7 @@ class KernelProcess:
                     return cls._inside(forked, order, limit)
             if takes_packages(document) and not left_out:
                 argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
-            if walls is not None:
+            if inside:
                 program = start_walls(output, _before_exec())
                 return cls._inside(program, replace(order, argv=argv), limit)
             process = subprocess.Popen(
@@ -267,16 +275,15 @@ class KernelProcess:
                 stdout=output,
                 stderr=output,
                 start_new_session=not shares_group,
-                preexec_fn=_before_exec(),
+                preexec_fn=_before_exec(walls, document.directory),
             )
         except FileNotFoundError as error:
             raise LaunchError(
                 f"the kernel's program {argv[0]} does not exist on this machine"
             ) from error
-        except OSError as error:
-            raise LaunchError(
-                f"the kernel's program {argv[0]} cannot be started: {error.strerror}"
-            ) from error
+        except (OSError, subprocess.SubprocessError) as error:
+            why = getattr(error, "strerror", "") or "it cannot be kept from other processes"
+            raise LaunchError(f"the kernel's program {argv[0]} cannot be started: {why}") from error
         finally:
             os.close(output)
         # It is waited for here, and not by the Popen.

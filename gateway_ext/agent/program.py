@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .agent import Agent
@@ -19,6 +20,7 @@ from .freed_memory import return_freed_memory
 from .kernel_folder import make_kernel_folder
 from .orphans import adopt_orphans
 from .start_document import StartDocument, StartDocumentError, parse_start_document
+from .walls.confinement import takes_nothing_else_away
 from .walls.waiting_process import WaitingProcess
 
 
@@ -39,15 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
         sys.exit(2)
-    run(text, kernel)
+    run(text, kernel, file)
 
 
-def run(text: str, forked: WaitingProcess) -> None:
+def run(text: str, forked: WaitingProcess, file: Path | None = None) -> None:
     """Run the agent of this start document; exits with 2 if it or its directory cannot be used, and
     with 128 + N if it was ended by signal N: whoever watches it must not see a success. `forked`
-    can become its kernel's first process."""
+    can become its kernel's first process; `file` is where the document is, if it is in one."""
     try:
         document = parse_start_document(text)
+        if file is not None and document.walls is not None and takes_nothing_else_away(str(file)):
+            # It has the agent's key.
+            document = replace(document, walls=document.walls.also_hiding(str(file.absolute())))
         make_kernel_folder(document.directory)
     except (StartDocumentError, OSError) as error:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)

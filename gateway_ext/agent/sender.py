@@ -47,6 +47,8 @@ class Stream:
     """Whether its other end remembers by itself what it has, over any connection."""
     person: str = ""
     """Whose it is, in words of the gateway that say nothing of who that is."""
+    user: str | None = None
+    """The name of whoever sends over it; None if the gateway does not say."""
     closed: bool = False
     start: int | None = None
     """After which number it gets everything; None until it has been opened."""
@@ -98,6 +100,8 @@ class Sender:
         self.on_lost: Callable[[Stream], None] = self.close
         """Ends a page's stream that lags behind, when more is gone than it was told: it comes back,
         and is told."""
+        self.people: Callable[[], dict[str, Any]] = dict
+        """Who has used the kernel's process, as pages are told."""
         self._unacknowledged: dict[int, Stream] = {}
         self._acknowledging: asyncio.TimerHandle | None = None
 
@@ -191,6 +195,7 @@ class Sender:
             "gap": gap,
             "limit": self._journal.limit,
             "journal": self._journal.id,
+            "people": {**self.people(), "number": self._journal.last},
         }
         await self._connection.send(json.dumps(result))
         self._missing.append(_Missing(stream, start, told))

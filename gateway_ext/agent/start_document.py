@@ -228,10 +228,12 @@ def _packages(raw: dict[str, Any], directory: Path) -> Packages | None:
 
 
 def _walls(raw: dict[str, Any]) -> Walls | None:
-    if raw.get("walls") is None:
+    # Agents of earlier versions know the first alone.
+    name = "walls" if raw.get("walls") is not None else "landlock"
+    if raw.get(name) is None:
         return None
     try:
-        return Walls.from_json(raw["walls"])
+        return Walls.from_json(raw[name], namespaces=name == "walls")
     except ValueError as error:
         raise StartDocumentError(str(error)) from error
 

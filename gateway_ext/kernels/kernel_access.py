@@ -4,10 +4,17 @@ import logging
 
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.refusal import Refusal, unknown_kernel
+from gateway_ext.ownership.only_user import OnlyUser
 from gateway_ext.ownership.project_members import ProjectMembers
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+
+WHY_ONE_USER = (
+    "kernels run as whoever has started it, whose files the code of others would reach. Ask its "
+    "operator to run it as root, to allow user namespaces, or, if everybody is trusted, to run "
+    "`jupyter fleet up --trust-everyone`"
+)
 
 
 def require_role(identity: Identity, project: str, role: Role) -> None:
@@ -27,8 +34,12 @@ class KernelAccess:
     lost it, gets 403: a page takes 404 for the death of its kernel.
     """
 
-    def __init__(self, members: ProjectMembers, log: logging.Logger) -> None:
+    def __init__(
+        self, members: ProjectMembers, log: logging.Logger, only_user: OnlyUser | None = None
+    ) -> None:
+        """With `only_user`, nobody else runs code."""
         self._members = members
+        self._only_user = only_user
         self._log = log
         self._background = BackgroundTasks(log)
         self._being_written: set[tuple[str, str]] = set()
@@ -38,8 +49,21 @@ class KernelAccess:
         kernel; DatabaseUnavailable if that decides between them. Needs no database otherwise."""
         self.met(identity, project)
         if identity.role(project) is None and not await self._was_member(identity, project):
-            raise unknown_kernel(kernel_id)
+            hidden = unknown_kernel(kernel_id)
+            hidden.for_audit = f"{identity.user} has no role in {project!r}"
+            raise hidden
         require_role(identity, project, role)
+        if role is not Role.VIEWER:
+            await self.require_served(identity)
+
+    async def require_served(self, identity: Identity) -> None:
+        """Raises Refusal (403) if the fleet serves another user alone; DatabaseUnavailable if that
+        is not known."""
+        if self._only_user is None or identity.service is not None:
+            return
+        served = await self._only_user.served(identity.user)
+        if served != identity.user:
+            raise Refusal(403, f"this fleet runs code of {served} alone: {WHY_ONE_USER}")
 
     def met(self, identity: Identity, project: str) -> None:
         """Remember, beside all else, that the caller has a role in a project, if that is so."""

@@ -405,9 +405,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         else:
             await self.ends.end_deleted(record, place.link)
 
-    async def cull(self) -> None:
-        """Ends the kernels of this gateway that have been idle for too long."""
-        await self.ends.cull(self.cull_rules)
+    async def cull(self) -> list[KernelRecord]:
+        """Ends the kernels of this gateway that have been idle for too long; returns them."""
+        return await self.ends.cull(self.cull_rules)
 
     def link_lost(self, link: AgentLink, silent: float) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead. It has been

@@ -13,8 +13,11 @@ RETRY_SECONDS = 1
 class Refusal(Exception):
     """A call is refused with an HTTP status and a message for people.
 
-    `extra` is added to the response's JSON. A 503 tells the caller when to retry.
+    `extra` is added to the response's JSON. A 503 tells the caller when to retry. `for_audit` is
+    why, where the caller must not learn it.
     """
+
+    for_audit = ""
 
     def __init__(self, status: int, message: str, **extra: object) -> None:
         super().__init__(message)

@@ -118,6 +118,14 @@ project_member = Table(
     Column("project", ByteString(63), primary_key=True),
 )
 
+only_user = Table(
+    "fleet_only_user",
+    gateway_metadata,
+    # One row, of a fleet that serves one user alone: who ran code first.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("username", ByteString(1024), nullable=False),
+)
+
 lock = Table(
     "fleet_lock",
     gateway_metadata,

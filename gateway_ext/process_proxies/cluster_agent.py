@@ -242,6 +242,7 @@ def container_document(
         kernelspec=kernelspec,
         environment=dict(environment),
         packages={"end_with": place},
+        **settings.walls.in_container(),
     )
     if environment.get("KERNEL_WORKING_DIR"):
         document["cwd"] = environment["KERNEL_WORKING_DIR"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway_ext.agent.walls.landlock import LEAST, version
 from gateway_ext.agent.walls.places import Walls
 from gateway_ext.process_proxies.fork_servers import START_FOLDER
 from gateway_ext.process_proxies.process_start import start_process
@@ -57,7 +58,19 @@ class KernelWalls:
                 f"the kernel cannot have namespaces of its own: {why_not}. Or set "
                 "FleetGatewayApp.kernel_walls to auto"
             )
-        return {}
+        return {"landlock": self._walls.as_json()}
+
+    @staticmethod
+    def kind(document: Mapping[str, Any]) -> str:
+        """What holds the kernel of a start document on this machine, for people."""
+        if "walls" in document:
+            return "namespaces"
+        return "landlock" if "landlock" in document and version() >= LEAST else "none"
+
+    def in_container(self) -> dict[str, Any]:
+        """The part of the start document of an agent in a container, which is a wall of its own:
+        there, Landlock keeps the agent from its kernel."""
+        return {} if self._mode == "none" else {"landlock": {"hidden": [], "shown": []}}
 
     def _probe(
         self, python: str, environment: Mapping[str, str], uid: int | None, folder: Path
@@ -91,9 +104,13 @@ class KernelWalls:
                 last = errors.decode(errors="replace").strip().rpartition("\n")[2]
                 why_not = last or f"{PROBE} ends with {process.returncode}"
         if why_not:
+            left = self.kind({"landlock": {}}) == "landlock"
             self._log.warning(
-                "kernels in %s have no namespaces of their own, and see each other's processes: %s",
+                "kernels in %s have no namespaces of their own (%s): %s",
                 os.path.dirname(python),
                 why_not,
+                "Landlock alone keeps them from each other's memory and files"
+                if left
+                else "those of one project read each other's memory and files",
             )
         return why_not

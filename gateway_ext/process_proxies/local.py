@@ -37,6 +37,7 @@ from jupyter_ext.launch_options.quantities import kubernetes_amount
 
 T = TypeVar("T")
 
+AGENT = ["-m", "gateway_ext.agent"]
 LAST_WORDS_BYTES = 4000
 END_SECONDS = 5.0
 CGROUP_SECONDS = 0.5
@@ -75,6 +76,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._log_file = ""
         self._directory = ""
         self._cgroup = ""
+        self._walls = ""
 
     async def start_agent(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
@@ -117,6 +119,7 @@ class LocalAgentProxy(AgentProcessProxy):
             "log": self._log_file,
             "directory": self._directory,
             "cgroup": self._cgroup,
+            "walls": self._walls,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -133,6 +136,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._directory = process_info.get("directory", "")
         self._uid = process_info.get("uid")
         self._cgroup = process_info.get("cgroup", "")
+        self._walls = process_info.get("walls", "")
         # Neither this; a user ID tells projects apart, too.
         self._project = process_info.get("project") or str(self._uid)
 
@@ -167,7 +171,7 @@ class LocalAgentProxy(AgentProcessProxy):
         command = self.proxy_config.get("agent_command") or settings.agent_command
         if not command:
             argv = start.kernelspec.get("argv") or [""]
-            command = [argv[0], "-m", "gateway_ext.agent"]
+            command = [argv[0], *AGENT]
         try:
             home, directory, log_file, packages = _make_folders(settings.kernels_dir, start)
         except OSError as error:
@@ -199,10 +203,12 @@ class LocalAgentProxy(AgentProcessProxy):
             user=start.project,
         )
         try:
-            walls = settings.walls.document(command[0], environment, uid, directory)
+            python = _python_of_agents(command, settings)
+            walls = settings.walls.document(python, environment, uid, directory)
         except NoWalls as error:
             remove_cgroup(self._cgroup)
             raise LaunchFailed(str(error)) from error
+        self._walls = settings.walls.kind(walls)
         document = start_document(
             start,
             settings,
@@ -341,7 +347,7 @@ def _fork(
 ) -> int:
     """The process id of an agent that was forked; raises ForkFailed."""
     python, *arguments = command
-    if arguments != ["-m", "gateway_ext.agent"]:
+    if arguments != AGENT:
         raise ForkFailed(f"{command} is not the agent alone")
     return settings.fork_servers.fork(
         Environment.of(project, python, uid, environment),
@@ -352,6 +358,13 @@ def _fork(
         settings.kernels_dir / "logs" / f"fork-server-{Path(document['cwd']).name}.log",
         prepare,
     )
+
+
+def _python_of_agents(command: list[str], settings: AgentSettings) -> str:
+    """The interpreter with which to try what this machine allows agents: of another command than
+    theirs nobody knows what it runs."""
+    python, *arguments = command
+    return python if arguments == AGENT else (settings.agent_command or [python])[0]
 
 
 def chosen_memory(options: Mapping[str, Any]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -13,12 +12,16 @@ from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
 from tornado import web
 from tornado.websocket import WebSocketHandler
-from traitlets import Bool, Instance, Unicode, default, validate
+from traitlets import Bool, Instance, Int, Unicode, default, validate
 from traitlets import Callable as CallableTrait
 
+from jupyter_ext.audit.audit import record
+from jupyter_ext.audit.audit_event import Outcome
+from jupyter_ext.audit.notes import note
 from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
-from jupyter_ext.auth.bound_xsrf import bind_xsrf
+from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf
+from jupyter_ext.auth.lab_secrets import secrets_of, tickets_of
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.login_cookies import LoginCookies
 from jupyter_ext.auth.logout import FleetLogoutHandler
@@ -27,13 +30,13 @@ from jupyter_ext.auth.page_user import page_user
 from jupyter_ext.auth.request_origin import Origin, foreign, origin_of
 from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
-from jupyter_ext.logins.logins import LoginEnded, Logins, LoginsAway
+from jupyter_ext.logins.logins import MOST_OF_A_USER, LoginEnded, Logins, LoginsAway
 from jupyter_ext.logins.sealing import COPY_SECONDS
+from jupyter_ext.logins.session_id import digest_of
 from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.kernel_tickets import (
     KernelTicket,
-    KernelTickets,
     TicketError,
     is_ticket,
 )
@@ -60,10 +63,6 @@ class FleetIdentityProvider(IdentityProvider):
     the token serves for ten minutes.
     """
 
-    token_keys_file = Unicode(
-        config=True,
-        help="JWKS file with the public keys of the platform that issues tokens.",
-    )
     public_url = Unicode(
         config=True,
         help="The fleet's address in browsers, such as https://fleet.example: for a proxy that "
@@ -82,11 +81,18 @@ class FleetIdentityProvider(IdentityProvider):
         help="Whether every call may carry its token as ?token=…, as desktop editors (VS Code) do "
         "for websockets. Addresses end up in logs of proxies.",
     )
-    known_revocations = CallableTrait(
-        config=True, help="Returns the lab's Revocations; the lab sets it."
+    max_logins = Int(
+        MOST_OF_A_USER,
+        min=1,
+        config=True,
+        help="How many logins each user may have, in all browsers: when another one begins, the "
+        "oldest one ends.",
+    )
+    token_verifier = CallableTrait(
+        config=True, help="Returns the lab's TokenVerifier, which reads keys; the lab sets it."
     )
     open_logins = CallableTrait(
-        config=True, help="Makes the Logins for a TokenVerifier; the lab sets it."
+        config=True, help="Makes the Logins for a TokenVerifier and max_logins; the lab sets it."
     )
     open_codes = CallableTrait(config=True, help="Makes the SignInCodes; the lab sets it.")
     earlier_labs = CallableTrait(
@@ -102,12 +108,11 @@ class FleetIdentityProvider(IdentityProvider):
 
     @default("verifier")
     def _default_verifier(self) -> TokenVerifier:
-        known = self.known_revocations()
-        return TokenVerifier(Path(self.token_keys_file), known)
+        return cast(TokenVerifier, self.token_verifier())
 
     @default("logins")
     def _default_logins(self) -> Logins:
-        return cast(Logins, self.open_logins(self.verifier))
+        return cast(Logins, self.open_logins(self.verifier, self.max_logins))
 
     @default("codes")
     def _default_codes(self) -> SignInCodes:
@@ -156,13 +161,18 @@ class FleetIdentityProvider(IdentityProvider):
         call = Call(method, path, handler_name(type(page)), isinstance(page, WebSocketHandler))
         for_everybody = decide(call, None).answer is Answer.ALLOW
         caller = self._caller_by_token(page)
-        if caller is None:
+        signs = isinstance(page, FleetLoginHandler | FleetLogoutHandler)
+        if caller is None and (signs or not for_everybody):
+            # What is the same for everybody costs no look-up.
             caller = await self._caller_by_cookie(page, for_everybody)
+        note(page, caller=caller)
         if isinstance(page, Template404) and caller is not None:
             return _user_of(caller)
         if isinstance(caller, Identity):
             _check_user(page, caller)
         decision = decide(call, caller)
+        if decision.answer is not Answer.ALLOW:
+            note(page, refused=decision.reason or page.login_problem or "nobody is signed in")  # type: ignore[attr-defined]
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
         problem: str = page.login_problem  # type: ignore[attr-defined]
@@ -223,6 +233,7 @@ class FleetIdentityProvider(IdentityProvider):
         if session_id and identity is not None:
             self._refuse_foreign(handler, for_everybody)
             handler.fleet_session_id = session_id  # type: ignore[attr-defined]
+            note(handler, login=digest_of(session_id))
             self._renew(handler, session_id)
             return identity
         identity, problem = earlier_cookie.read(handler, self.verifier)
@@ -259,12 +270,12 @@ class FleetIdentityProvider(IdentityProvider):
     def _renew(self, handler: JupyterHandler, session_id: str) -> None:
         """Bind what protects against forged requests to the login, and give the browser what it
         lacks."""
-        present = bind_xsrf(handler, secret_of(handler), session_id)
+        present = bind_xsrf(handler, secrets_of(handler), session_id)
         # Not with files, which caches may keep.
         if not isinstance(handler, APIHandler) or isinstance(handler, WebSocketHandler):
             return
         if not present:
-            _ = handler.xsrf_token
+            renew_xsrf(handler, secrets_of(handler), session_id)
         copy = self.logins.new_copy(session_id)
         if copy is not None:
             self._cookies(handler).set_copy(handler, copy, COPY_SECONDS)
@@ -282,6 +293,7 @@ class FleetIdentityProvider(IdentityProvider):
                 await self.logins.end(former)
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
+        note(handler, caller=identity, login=digest_of(session_id))
         left = identity.expires - time.time()
         cookies.set(handler, session_id, left + _COOKIE_SECONDS_AFTER_TOKEN)
         copy = self.logins.new_copy(session_id)
@@ -294,8 +306,8 @@ class FleetIdentityProvider(IdentityProvider):
             earlier_cookie.set_cookie(handler, identity, dict(cookies.attributes))
         else:
             earlier_cookie.clear(handler, dict(cookies.attributes))
-        bind_xsrf(handler, secret_of(handler), session_id)
-        _ = handler.xsrf_token
+        bind_xsrf(handler, secrets_of(handler), session_id)
+        renew_xsrf(handler, secrets_of(handler), session_id)
 
     async def sign_out(self, handler: web.RequestHandler) -> None:
         """End the login of this browser; raises 503 while the database is away."""
@@ -329,8 +341,12 @@ class FleetIdentityProvider(IdentityProvider):
                 return ""
             return ""
 
+        def ended(end: SocketEnd) -> None:
+            record(handler, "websocket.end", Outcome.DENIED, end.reason)
+            on_end(end)
+
         return SocketLogin(
-            identity, self.verifier, on_end, needs=needs, ask=ask if session_id else None
+            identity, self.verifier, ended, needs=needs, ask=ask if session_id else None
         )
 
     def clear_login_cookie(self, handler: web.RequestHandler) -> None:
@@ -360,17 +376,6 @@ class FleetIdentityProvider(IdentityProvider):
     def identity_model(self, user: User) -> dict[str, Any]:
         """What `/api/me` shows of the user, including the roles, which a new login may change."""
         return {**cast(FleetUser, user).model(), **page_user(cast(FleetUser, user).identity)}
-
-
-def tickets_of(handler: web.RequestHandler) -> KernelTickets:
-    """Issues and checks tickets of kernels, with the secret that all labs share."""
-    return KernelTickets(secret_of(handler))
-
-
-def secret_of(handler: web.RequestHandler) -> bytes:
-    """The secret that all labs share."""
-    secret = handler.settings["cookie_secret"]
-    return secret.encode() if isinstance(secret, str) else cast(bytes, secret)
 
 
 def _opens_page(handler: JupyterHandler) -> bool:

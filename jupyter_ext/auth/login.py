@@ -4,6 +4,7 @@ into."""
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Awaitable
 from typing import Any, cast
 
@@ -14,11 +15,21 @@ from tornado import web
 from tornado.escape import xhtml_escape
 from tornado.httputil import url_concat
 
-from jupyter_ext.auth.login_page import AT_PLATFORM, CONFIRM, DONE, FORM, GO_ON, page
+from jupyter_ext.audit.audit_event import Kind
+from jupyter_ext.audit.notes import note
+from jupyter_ext.auth.login_page import (
+    AT_PLATFORM,
+    CAME_BACK,
+    CONFIRM,
+    DONE,
+    FORM,
+    GO_ON,
+    START,
+    page,
+)
 from jupyter_ext.auth.request_origin import Origin, foreign, linked_from_elsewhere
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.logins.logins import LoginsAway
-from jupyter_ext.logins.session_id import new_session_id
 from jupyter_ext.platform.tokens import Identity, TokenError
 
 STATE_SECONDS = 600
@@ -39,7 +50,7 @@ class FleetLoginHandler(LoginFormHandler):
 
     @allow_unauthenticated
     async def get(self) -> None:
-        """Log in with `?token=`, or show the form.
+        """Log in with `?token=` that a person has typed, or show a form.
 
         `?start` begins at the platform, which leads back with `?code=` and `&state=`. With
         `?again`, users who are already logged in get the form, too. `?done` is shown at the
@@ -90,8 +101,8 @@ class FleetLoginHandler(LoginFormHandler):
         return cast(Origin | None, self._provider.own_origin(self))
 
     def _start(self) -> None:
-        """Lead to the platform; the answer must bring the state back into the same browser."""
-        state = new_session_id()
+        """Lead to the platform; the answer must bring the state back into the same tab."""
+        state = secrets.token_urlsafe(32)
         self._provider.state_cookie(self).set(self, state, STATE_SECONDS)
         scheme, host = self.request.protocol, self.request.host
         base = self._provider.public_url.rstrip("/") or f"{scheme}://{host}"
@@ -99,8 +110,8 @@ class FleetLoginHandler(LoginFormHandler):
         wanted = self.get_query_argument("next", "")
         if wanted:
             back = url_concat(back, {"next": wanted})
-        self.set_header("Cache-Control", "no-store")
-        self.redirect(url_concat(self._provider.sign_in_url, {"state": state, "return_to": back}))
+        address = url_concat(self._provider.sign_in_url, {"state": state, "return_to": back})
+        self._answer("sign in", START.format(address=xhtml_escape(address), state=state))
 
     async def _ask_with_code(self, code: str) -> None:
         """A form that uses the code up. It sends itself, unless another page has begun this."""
@@ -110,11 +121,17 @@ class FleetLoginHandler(LoginFormHandler):
         state = self.get_query_argument("state", "")
         kept, _ = self._provider.state_cookie(self).read(self)
         if state and not (kept and hmac.compare_digest(kept.encode(), state.encode())):
+            note(self, action="login", refused="the state is of another browser, or too old")
             self.set_status(403)
             self._show("this sign-in was not begun in this browser, or long ago: begin again here")
             return
-        elsewhere = not state and linked_from_elsewhere(self.request.headers, self._own_origin)
-        self._ask(CONFIRM if elsewhere else GO_ON, self._verified(token), "code", code)
+        if state:
+            text = CAME_BACK
+        elif linked_from_elsewhere(self.request.headers, self._own_origin):
+            text = CONFIRM
+        else:
+            text = GO_ON
+        self._ask(text, self._verified(token), "code", code)
 
     async def _of_code(self, found: Awaitable[str | None]) -> str | None:
         """The token of a code; without one the form says why there is none."""
@@ -123,6 +140,7 @@ class FleetLoginHandler(LoginFormHandler):
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
         if token is None:
+            note(self, action="login", refused="the sign-in code was used, is too old or never was")
             self.set_status(401)
             self._show("this link was used already, or is too old: get another one")
         return token
@@ -132,6 +150,7 @@ class FleetLoginHandler(LoginFormHandler):
         try:
             return cast(Identity, self._provider.verifier.verify(token.strip()))
         except TokenError as error:
+            note(self, action="login", refused=str(error))
             self.set_status(401)
             self._show(str(error))
             return None
@@ -155,6 +174,7 @@ class FleetLoginHandler(LoginFormHandler):
         identity = self._verified(token)
         if identity is None:
             return
+        note(self, action="login", kind=Kind.CHANGE)
         await self._provider.sign_in(self, identity)
         user = FleetUser.of(identity)
         self.log.info("User %s logged in.", user.username)

@@ -41,7 +41,7 @@ DONE = """
 
 CONFIRM = """
   <h1>Sign in as {name}?</h1>
-  <p>Another page has led you here. If you did not expect this name, close this tab: {name} can see
+  <p>A link has led you here. If you did not expect this name, close this tab: {name} can see
   what you do after you have signed in.</p>
   <form method="post" action="{action}">
     {xsrf}
@@ -49,6 +49,31 @@ CONFIRM = """
     <input type="hidden" name="{kind}" value="{value}">
     <button type="submit">Sign in as {name}</button>
   </form>
+"""
+
+# Cookies may be another port's; what a tab keeps for an origin is not. So a sign-in goes on by
+# itself in the tab that began it, and elsewhere its reader is asked.
+CAME_BACK = (
+    CONFIRM
+    + """
+  <script>
+    const key = 'jupyter-fleet-state';
+    const begun = sessionStorage.getItem(key);
+    sessionStorage.removeItem(key);
+    if (begun !== null && begun === new URLSearchParams(location.search).get('state')) {{
+      document.forms[0].submit();
+    }}
+  </script>
+"""
+)
+
+START = """
+  <p><a id="platform" href="{address}">Sign in at your platform</a></p>
+  <script>
+    const platform = document.getElementById('platform').href;
+    sessionStorage.setItem('jupyter-fleet-state', '{state}');
+    location.replace(platform);
+  </script>
 """
 
 # The code is used up by sending the form: looking at the page, as previews do, is no sign-in.

@@ -54,13 +54,14 @@ def foreign(
 
 
 def linked_from_elsewhere(headers: Mapping[str, str], own: Origin | None) -> bool:
-    """Whether a page of another site or port has led here. Nobody has, where a person has typed or
-    clicked an address outside of the browser, and where a program asks."""
+    """Whether a page of another site or port may have led here. None has, where a person has typed
+    or clicked an address outside of the browser."""
     site = headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in _OWN
     referer = headers.get("Referer")
-    return referer is not None and bool(_not_own(referer, own))
+    # Without TLS, browsers say nothing of the site, and pages can have them leave the referer out.
+    return referer is None or bool(_not_own(referer, own))
 
 
 def _opens_page(headers: Mapping[str, str]) -> bool:

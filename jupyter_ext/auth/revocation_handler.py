@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from jupyter_ext.audit.notes import note
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.logins.logins import LoginsAway
 from jupyter_ext.logins.revocation_watch import RevocationWatch
@@ -39,6 +40,7 @@ class RevocationHandler(ErrorBody, APIHandler):
             raise web.HTTPError(401, str(error)) from error
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
+        note(self, name=f"{revocation.kind} {revocation.name}")
         self.log.info("The %s %r was revoked.", revocation.kind, revocation.name)
         self.set_status(201)
         self.finish(json.dumps(revocation.as_json()))

@@ -27,6 +27,12 @@ ROUTES: tuple[Route, ...] = (
     # Signed by the platform's key, which the handler looks at.
     route(Who.EVERYBODY, "POST", r"/api/fleet/revocations", _REVOCATIONS),
     route(Who.SERVICES, "GET", r"/api/fleet/revocations", _REVOCATIONS),
+    route(
+        Who.SERVICES,
+        "GET POST",
+        r"/api/fleet/encryption",
+        f"{_OURS}.auth.encryption_handler.EncryptionHandler",
+    ),
     # With a token alone, which the handler looks at.
     route(
         Who.USERS,

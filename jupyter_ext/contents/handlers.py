@@ -17,6 +17,8 @@ from jupyter_server.services.contents import handlers as stock
 from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
+from jupyter_ext.audit.audit_event import Kind
+from jupyter_ext.audit.notes import note
 from jupyter_ext.contents.body_threads import request_bytes
 from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.error_body import ErrorBody
@@ -56,6 +58,18 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
             self.set_header("Location", self.location_url(model["path"]))
         self.set_header("Last-Modified", model["last_modified"])
         self._answer = model
+        self._note(model)
+
+    def _note(self, model: dict[str, Any]) -> None:
+        """For the audit: pages list folders, and ask whether files have changed, all the time."""
+        if self.request.method == "GET" and (
+            model["type"] == "directory" or model["content"] is None
+        ):
+            note(self, action="file.look", kind=Kind.POLL)
+        elif self.request.method == "PATCH":
+            note(self, to=model["path"])
+        elif self.request.method == "POST":
+            note(self, path=model["path"])
 
     async def _finish_error(self, code: int, message: str) -> None:
         """Answers errors in JSON as the other methods do; the stock one writes plain text here."""

@@ -20,7 +20,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.dropped_clusters import dropped_clusters
 from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.first_answer import first_answer
-from jupyter_ext.fleet.kernel_walls import walls_notice
+from jupyter_ext.fleet.kernel_walls import walls_notices
 from jupyter_ext.fleet.kernels import (
     declare_gone,
     drain,
@@ -126,7 +126,12 @@ def parser() -> argparse.ArgumentParser:
         help="run in the background; return when the fleet responds",
     )
     for name, setting in OPTIONS.items():
-        up.add_argument(flag(name), type=setting.kind, metavar=setting.metavar, help=setting.help)
+        alone: dict[str, Any] = {}
+        if setting.alone is not None:
+            alone = {"nargs": "?", "const": setting.alone}
+        up.add_argument(
+            flag(name), type=setting.kind, metavar=setting.metavar, help=setting.help, **alone
+        )
 
     show = add("status", status_command, "Show the state of every process.")
     show.add_argument("--json", action="store_true", help="print JSON")
@@ -227,8 +232,13 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     answers = cluster_answers(data_dir, settings)
     room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
     kernel_python = environment("kernel", settings.kernel_env) / "bin" / "python"
-    walls = walls_notice(settings.kernel_walls, kernel_python, as_root=os.geteuid() == 0)
-    for line in [*notices(settings), *dropped, *warnings(answers, settings), walls, room]:
+    walls = walls_notices(
+        settings.kernel_walls,
+        kernel_python,
+        as_root=os.geteuid() == 0,
+        one_user=settings.one_user,
+    )
+    for line in [*notices(settings), *dropped, *warnings(answers, settings), *walls, room]:
         if line:
             print(line, file=sys.stderr)
     return 0 if asked is None else supervise(data_dir, asked)

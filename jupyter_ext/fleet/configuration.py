@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,6 +162,7 @@ def lab_config(
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         },
+        "Audit": audit_config(name, data_dir),
         "NotebookNotary": {"secret_file": str(secrets.notary_secret)},
         "JupyterFleet": {
             "database_url": settings.database or data_dir.lab_database,
@@ -171,6 +173,11 @@ def lab_config(
             "service_token_file": str(secrets.service_token("lab")),
         },
     }
+
+
+def audit_config(name: str, data_dir: DataDir) -> dict[str, str]:
+    """Where a server writes what people did."""
+    return {"file": str(data_dir.audit_file(name)), "server_name": name}
 
 
 NO_CLUSTERS = Clusters()
@@ -188,10 +195,6 @@ def gateway_config(
     limits = gateway_limits(settings)
     kernel_dirs = [str(tools.kernelspecs)]
     manager = dict(limits["FleetMappingKernelManager"])
-    walls: dict[str, Any] = {}
-    if settings.kernel_walls != "none":
-        # Without root, kernels have the fleet's own user id.
-        walls = {"kernel_walls": settings.kernel_walls, "hidden_folders": [str(data_dir.root)]}
     if settings.kernelspecs is not None:
         # The first one of a name is used.
         kernel_dirs.insert(0, settings.kernelspecs)
@@ -216,12 +219,19 @@ def gateway_config(
             "kernel_lab_urls": [settings.advertised_url(KERNEL_FRONT)],
             "service_token_file": str(secrets.service_token("gateway")),
             "kernels_dir": str(data_dir.kernels),
-            **walls,
+            "kernel_walls": settings.kernel_walls,
+            "one_user": settings.one_user,
+            # Without root, kernels have the fleet's own user id.
+            "hidden_folders": [str(data_dir.root)],
+            "shown_folders": [
+                one for one in (settings.shown_folders or "").split(os.pathsep) if one
+            ],
             "first_uid": data_dir.first_uid,
             "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],
             "orphan_seconds": ORPHAN_SECONDS,
             **({"more_ips": [settings.advertise]} if settings.advertise is not None else {}),
         },
+        "Audit": audit_config(name, data_dir),
         "FleetKernelSpecManager": {
             "kernel_dirs": kernel_dirs,
             "ensure_native_kernel": False,

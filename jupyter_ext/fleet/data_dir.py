@@ -86,7 +86,8 @@ class DataDir:
                 )
             self.root.chmod(0o700)
             for folder in (
-                *(self.config, self.secrets, self.logs, self.store, self.front, self.labs),
+                *(self.config, self.secrets, self.logs, self.audit),
+                *(self.store, self.front, self.labs),
                 self.processes,
             ):
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -165,6 +166,15 @@ class DataDir:
     def log(self, name: str) -> Path:
         """Log of the program called ``name``."""
         return self.logs / f"{name}.log"
+
+    @property
+    def audit(self) -> Path:
+        """What people did, and what was denied: one file for each lab and gateway."""
+        return self.root / "audit"
+
+    def audit_file(self, name: str) -> Path:
+        """The events of the server called ``name``, one line of JSON each."""
+        return self.audit / f"{name}.jsonl"
 
     @property
     def store(self) -> Path:

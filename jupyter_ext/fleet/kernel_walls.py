@@ -23,23 +23,49 @@ def walls_mode(text: str) -> str:
     return text
 
 
-def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> None:
-    """Raise `FleetError` if kernels must have walls, and cannot."""
-    if mode == "required" and (why_not := why_no_walls(python, as_root=as_root)):
+def folders(text: str) -> str:
+    """The value of `--shown-folders`, with absolute paths."""
+    return os.pathsep.join(
+        os.path.abspath(os.path.expanduser(one)) for one in text.split(os.pathsep) if one
+    )
+
+
+def yes_or_no(text: str) -> bool:
+    """The value of `--trust-everyone`."""
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return text == "yes"
+
+
+def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> bool:
+    """Whether kernels will have walls. Raises `FleetError` if they must, and cannot."""
+    if mode == "none":
+        return False
+    why_not = why_no_walls(python, as_root=as_root)
+    if mode == "required" and why_not:
         raise FleetError(
             f"kernels cannot have namespaces of their own: {why_not}. Change that, or use "
             "--kernel-walls auto"
         )
+    return not why_not
 
 
-def walls_notice(mode: str, python: Path, *, as_root: bool) -> str:
-    """What an operator must know about walls that were asked for; empty if they are there."""
-    if mode != "auto" or not (why_not := why_no_walls(python, as_root=as_root)):
-        return ""
-    return (
-        "kernels have no namespaces of their own: kernels of one project can read each other's "
-        f"memory and temporary files ({why_not})"
-    )
+def walls_notices(mode: str, python: Path, *, as_root: bool, one_user: bool) -> list[str]:
+    """What an operator must know about walls that are not there."""
+    lines = []
+    if mode == "auto" and (why_not := why_no_walls(python, as_root=as_root)):
+        lines.append(
+            f"Kernels have no namespaces of their own ({why_not}): kernels of one project share "
+            "their temporary files and see each other's processes, and where Linux has no Landlock "
+            "they can read each other's memory"
+        )
+    if one_user:
+        lines.append(
+            "This fleet runs code of one user alone, whoever comes first: its kernels run as you, "
+            "and the code of others would reach your files. Run it as root, allow user namespaces, "
+            "or use --trust-everyone if you trust everybody"
+        )
+    return lines
 
 
 def why_no_walls(python: Path, *, as_root: bool) -> str:

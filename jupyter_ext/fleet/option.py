@@ -27,6 +27,8 @@ class Option:
     """Whether the value is a file or folder, which is saved as an absolute path."""
     needs_down: str | None = None
     """Why a running fleet cannot change it; None if replacing processes one by one is enough."""
+    alone: Any = None
+    """The value that the option means where none is given with it; None if it needs one."""
     variable: str | None = None
     """The environment variable that is used if the option is not given."""
 
@@ -45,6 +47,8 @@ def bounds(one: Option) -> str:
 
 def typed(one: Option, value: object) -> str:
     """A value as somebody would type it: in the units of sizes and times."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int) and value > 0:
         if one.kind is size:
             return size_text(value)

@@ -20,6 +20,14 @@ SERVICE_TOKEN_SECONDS = 3600
 follow."""
 RENEW_SECONDS = 600
 """How often the supervisor signs new ones: a token is valid for the 50 min that it may be late."""
+LOOK_SECONDS = 5.0
+"""How often it looks whether that is due: timers stand still while the machine is suspended."""
+
+
+def renewal_is_due(renewed: float | None, now: float) -> bool:
+    """Whether service tokens that were signed at `renewed` are old; both by the clock on the wall,
+    which may also be put back."""
+    return renewed is None or not renewed <= now < renewed + RENEW_SECONDS
 
 
 @dataclass(frozen=True)

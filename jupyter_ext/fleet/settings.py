@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernel_walls import walls_mode
+from jupyter_ext.fleet.kernel_walls import folders, walls_mode, yes_or_no
 from jupyter_ext.fleet.option import Option, bounds, option, shown, typed
 from jupyter_ext.fleet.ports import FRONT, FRONT_INSIDE, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size
@@ -139,11 +139,27 @@ class Settings:
     )
     """Bytes."""
     kernel_walls: str = option(
-        "none",
+        "auto",
         "WHEN",
         "give each kernel namespaces of its own, in which it sees nothing of other kernels: none, "
-        "auto (where this machine allows it) or required (none)",
+        "auto (where this machine allows it) or required (auto)",
         kind=walls_mode,
+    )
+    shown_folders: str | None = option(
+        None,
+        "DIR:DIR",
+        "folders that kernels see within their walls although they are in /tmp, /var/tmp, /run, "
+        "/dev/shm or the fleet's data, for example /run/mysqld; '' for none",
+        kind=folders,
+        unset="",
+    )
+    trust_everyone: bool = option(
+        False,
+        "yes|no",
+        "let several users run code on a fleet that is not root's and whose kernels have no "
+        "namespaces, where it runs as the user of the fleet (no)",
+        kind=yes_or_no,
+        alone=True,
     )
     launch_policy: str | None = option(
         None,
@@ -213,6 +229,8 @@ class Settings:
         "listen there too; '' for 127.0.0.1 only",
         unset="",
     )
+    one_user: bool = False
+    """Whether only one user may run code: as `up` has found."""
     bucket_environment: dict[str, str] = field(default_factory=dict)
     """Variables that say where boto3 finds credentials (names and paths, no secret), as they were
     when the bucket was given: the next `up` may be typed in another shell."""

@@ -105,7 +105,8 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
         embedded_store=settings.bucket is None,
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
-    check_kernel_walls(settings.kernel_walls, tools.kernel_python, as_root=as_root)
+    has_walls = check_kernel_walls(settings.kernel_walls, tools.kernel_python, as_root=as_root)
+    one_user = not (as_root or has_walls or settings.trust_everyone)
     clusters = find_clusters(settings)
     settings = with_context(settings, clusters)
     check_launch_policy(settings.launch_policy)
@@ -115,6 +116,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     held_there = held if settings.advertise == before.advertise else ()
     settings = replace(
         settings,
+        one_user=one_user,
         ports=assign_ports(
             settings.port_names,
             settings.port,

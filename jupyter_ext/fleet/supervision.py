@@ -27,8 +27,8 @@ from jupyter_ext.fleet import health
 from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.leftovers import end_orphans, find_leftovers, first_of_each
-from jupyter_ext.fleet.log_file import rotate
-from jupyter_ext.fleet.secret_files import RENEW_SECONDS, SecretFiles
+from jupyter_ext.fleet.log_file import AUDIT_BYTES, AUDIT_OLDER, rename_long, rotate
+from jupyter_ext.fleet.secret_files import LOOK_SECONDS, SecretFiles, renewal_is_due
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
 OPEN_FILES = 65536
@@ -57,6 +57,7 @@ class Supervision:
         self._left = asyncio.Event()
         self._ending: asyncio.Future[None] | None = None
         self._misses: dict[str, int] = {}
+        self._renewed: float | None = None
         self._answered: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -83,7 +84,7 @@ class Supervision:
         tasks = [
             asyncio.create_task(_again_and_again(self._watch_once, health.PAUSE_SECONDS)),
             asyncio.create_task(_again_and_again(self._rotate_once, ROTATE_SECONDS)),
-            asyncio.create_task(_again_and_again(self._renew_once, RENEW_SECONDS)),
+            asyncio.create_task(_again_and_again(self._renew_once, LOOK_SECONDS)),
         ]
         try:
             await self._left.wait()
@@ -252,9 +253,16 @@ class Supervision:
     async def _rotate_once(self) -> None:
         files = sorted(self._data_dir.logs.glob("*.log"))
         await asyncio.to_thread(lambda: [rotate(file) for file in files])
+        audits = sorted(self._data_dir.audit.glob("*.jsonl"))
+        await asyncio.to_thread(
+            lambda: [rename_long(file, AUDIT_BYTES, AUDIT_OLDER) for file in audits]
+        )
 
     async def _renew_once(self) -> None:
-        await asyncio.to_thread(SecretFiles(self._data_dir.secrets).renew_service_tokens)
+        now = time.time()
+        if renewal_is_due(self._renewed, now):
+            await asyncio.to_thread(SecretFiles(self._data_dir.secrets).renew_service_tokens)
+            self._renewed = now
 
 
 async def _write(writer: asyncio.StreamWriter, document: object) -> None:

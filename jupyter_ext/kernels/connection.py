@@ -13,6 +13,7 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError
 from traitlets import Float, Integer
 
+from jupyter_ext.audit.notes import note
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.aborted_launch import abort_waiting
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
@@ -89,6 +90,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             model = await self._gateways.call(
                 "GET", f"/api/kernels/{self.kernel_id}", patience=_PATIENCE_BEFORE_OPENING
             )
+            note(self.websocket_handler, project=model["project"])
             # Whoever may send to a kernel may run code.
             self._needs = (model["project"], Role.EDITOR)
             require_role(self._identity, *self._needs)
@@ -97,6 +99,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 if self._cursor is None:
                     raise
                 self._refusal = _final(error)
+                if error.status_code != 404:
+                    note(self.websocket_handler, refused=self._refusal.reason)
         if cast(Any, self.websocket_handler).connection is not self:
             # The stock handler drops it when the page leaves, and would go on without it.
             raise web.HTTPError(400, "the page left before its websocket was open")

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from jupyter_server.base.call_context import CallContext
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from traitlets import Float, Instance, List, Unicode, default
 from traitlets.config import LoggingConfigurable
 
+from jupyter_ext.audit.notes import REQUEST_HEADER, request_id_of
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
 from jupyter_ext.wire.routes import OWNER_ROUTE, path_of
@@ -84,7 +86,10 @@ class FleetGatewayClient(LoggingConfigurable):
 
     def headers_for(self, token: str) -> dict[str, str]:
         """Headers of a call on behalf of the user or service that `token` identifies."""
-        return {"Authorization": f"Bearer {token}", DIRECT_HEADER: DIRECT}
+        handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+        # Of background work there is none.
+        request = {} if handler is None else {REQUEST_HEADER: request_id_of(handler)}
+        return {"Authorization": f"Bearer {token}", DIRECT_HEADER: DIRECT, **request}
 
     async def call(
         self,

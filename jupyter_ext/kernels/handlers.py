@@ -25,6 +25,7 @@ from jupyter_server.services.kernelspecs.handlers import (
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.audit.notes import file_object, note
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.bounded_socket import BoundedSocket
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
@@ -50,6 +51,7 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
             raise web.HTTPError(
                 400, f"the body must be an object with the strings {', '.join(_TEXTS)}"
             )
+        note(self, **file_object(document.get("path") or ""))
         manager = cast(FleetKernelManager, self.kernel_manager)
         # Sessions know which kernel a notebook has.
         sessions = cast(Any, self.session_manager)
@@ -59,6 +61,7 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
             kernel_name=document.get("name"),
             choice=parse_choice(document),
         )
+        note(self, kernel=model["id"], project=model.get("project"))
         if not answers_at_once(self.request):
             most = sessions.answer_seconds
             seconds = seconds_to_answer(document.get("env"), most)
@@ -90,6 +93,7 @@ class FleetKernelActionHandler(ErrorBody, KernelActionHandler):
         """Like the stock method, but that one turns every error of a restart into a 500."""
         manager = cast(FleetKernelManager, self.kernel_manager)
         if action == "interrupt":
+            note(self, action="kernel.interrupt")
             await manager.interrupt_kernel(kernel_id)
             self.set_status(204)
             self.finish()

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_ext.auth.identity_provider import tickets_of
+from jupyter_ext.auth.lab_secrets import tickets_of
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.platform.kernel_tickets import TicketError, ticket_from_claims

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,8 @@ from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 KNOWN_SECONDS = 60.0
 """For how long a lab knows a login without reading it again: so long it may go on at this lab after
 it was ended at another."""
@@ -31,7 +34,9 @@ AWAY_SECONDS = 5.0
 NEW_COPY_SECONDS = 120.0
 """How old a browser's copy gets before this lab makes a new one. It serves for five times as long:
 a page that is open asks something far more often."""
+MOST_OF_A_USER = 100
 MOST_KNOWN = 10_000
+"""Logins, and as many that have ended."""
 _ENDED = "this login has ended: sign in again"
 
 
@@ -62,14 +67,24 @@ class Logins:
     """One lab's view of the logins, which all labs share.
 
     A look-up reads the database at most once in `KNOWN_SECONDS`, however many requests ask at the
-    same time.
+    same time; one for an ID that no lab has made never does, nor a second one for a login that has
+    ended. So nobody has the database busy without a login.
     """
 
-    def __init__(self, database: Database, box: SecretBox, verifier: TokenVerifier) -> None:
+    def __init__(
+        self,
+        database: Database,
+        box: SecretBox,
+        verifier: TokenVerifier,
+        most: int = MOST_OF_A_USER,
+    ) -> None:
+        """`most` is how many logins a user may have: the oldest one ends when another begins."""
         self._database = database
         self._box = box
         self._verifier = verifier
+        self._most = most
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._reading: dict[str, tuple[float, asyncio.Task[str | None]]] = {}
 
     async def begin(self, identity: Identity) -> str:
@@ -77,7 +92,7 @@ class Logins:
 
         Raises LoginsAway.
         """
-        session_id = new_session_id()
+        session_id = new_session_id(self._box)
         digest = digest_of(session_id)
         add = partial(
             store.add_login,
@@ -85,8 +100,10 @@ class Logins:
             username=identity.user,
             token=seal_token(self._box, digest, identity.token),
             expires=identity.expires,
+            most=self._most,
         )
-        await self._change(add)
+        for one in await self._change(add):
+            self._forget(one)
         self._remember(digest, identity, KNOWN_SECONDS)
         return session_id
 
@@ -96,9 +113,11 @@ class Logins:
 
         Raises LoginEnded, or LoginsAway.
         """
-        if not is_session_id(session_id):
+        if not is_session_id(self._box, session_id):
             raise LoginEnded(_ENDED)
         digest = digest_of(session_id)
+        if digest in self._ended:
+            raise LoginEnded(_ENDED)
         known = self._known.get(digest)
         if known is not None and time.monotonic() < known.until:
             self._known.move_to_end(digest)
@@ -108,7 +127,9 @@ class Logins:
         except (DatabaseUnavailable, TimeoutError) as error:
             return self._from_copy(digest, copy, error)
         if sealed is None:
-            self._known.pop(digest, None)
+            self._forget(digest)
+        # It may have ended while it was read.
+        if sealed is None or digest in self._ended:
             raise LoginEnded(_ENDED)
         try:
             token = open_token(self._box, digest, sealed)
@@ -134,11 +155,18 @@ class Logins:
         """
         digest = digest_of(session_id)
         await self._change(partial(store.end_login, digest=digest))
-        self._known.pop(digest, None)
+        self._forget(digest)
 
-    async def _change(self, function: Callable[[Connection], None]) -> None:
+    def _forget(self, digest: str) -> None:
+        """A login has ended: none begins again under the same ID."""
+        self._known.pop(digest, None)
+        self._ended[digest] = None
+        while len(self._ended) > MOST_KNOWN:
+            self._ended.popitem(last=False)
+
+    async def _change(self, function: Callable[[Connection], T]) -> T:
         try:
-            await self._database.run(function)
+            return await self._database.run(function)
         except DatabaseUnavailable as error:
             raise LoginsAway(
                 "nobody can sign in or out while the database is away: try again in a moment"

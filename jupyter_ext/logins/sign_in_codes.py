@@ -29,7 +29,7 @@ class SignInCodes:
 
     async def make(self, identity: Identity) -> str:
         """A new code for the holder of a verified token."""
-        code = new_session_id()
+        code = new_session_id(self._box)
         digest = digest_of(code)
         token = seal_token(self._box, digest, identity.token)
 
@@ -56,7 +56,7 @@ class SignInCodes:
         return await self._token(code, take=True)
 
     async def _token(self, code: str, *, take: bool) -> str | None:
-        if not is_session_id(code):
+        if not is_session_id(self._box, code):
             return None
         digest = digest_of(code)
         try:

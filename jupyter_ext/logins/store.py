@@ -15,10 +15,13 @@ is no longer signed in."""
 
 
 def add_login(
-    connection: Connection, digest: str, username: str, token: str, expires: float
-) -> None:
+    connection: Connection, digest: str, username: str, token: str, expires: float, most: int
+) -> list[str]:
     """Remember a login until `expires` (seconds since 1970), and forget those that have long
-    ended."""
+    ended.
+
+    If the user has more than `most` then, the oldest ones end; returns their digests.
+    """
     now = now_utc(connection)
     connection.execute(delete(login).where(login.c.expires < now - KEPT))
     connection.execute(delete(login).where(login.c.ended < now - KEPT))
@@ -31,6 +34,15 @@ def add_login(
             expires=datetime.fromtimestamp(expires, UTC),
         )
     )
+    of_user = select(login.c.digest).where(
+        login.c.username == username, login.c.ended.is_(None), login.c.digest != digest
+    )
+    newest_first = of_user.order_by(login.c.created.desc(), login.c.digest)
+    others = list(connection.execute(newest_first).scalars())
+    too_many = others[max(0, most - 1) :]
+    for one in too_many:
+        end_login(connection, one)
+    return too_many
 
 
 def token_of(connection: Connection, digest: str) -> str | None:

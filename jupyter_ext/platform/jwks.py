@@ -75,7 +75,7 @@ def _issuer(said: Any) -> Issuer:
     url, issuer = said.get("jwks_url"), said.get("issuer")
     audience, leeway = said.get("audience", AUDIENCE), said.get("leeway", 0)
     algorithms = said.get("algorithms", list(ALGORITHMS))
-    if not isinstance(url, str) or not _is_safe(url):
+    if not isinstance(url, str) or not is_safe_url(url):
         raise ValueError("an issuer's jwks_url must begin with https://")
     for name, value in (("issuer", issuer), ("audience", audience)):
         if not isinstance(value, str) or not value:
@@ -89,7 +89,7 @@ def _issuer(said: Any) -> Issuer:
     return Issuer(url, str(issuer), str(audience), tuple(algorithms), float(leeway))
 
 
-def _is_safe(url: str) -> bool:
+def is_safe_url(url: str) -> bool:
     """Whether nobody on the way can replace what is read there."""
     try:
         parts = urlsplit(url)

@@ -6,6 +6,7 @@ share. Whoever holds a ticket acts for that one kernel, on the few routes that t
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import math
 import time
@@ -49,10 +50,11 @@ class KernelTicket:
 class KernelTickets:
     """Issues and checks tickets."""
 
-    def __init__(self, secret: bytes) -> None:
-        """`secret` is shared by all labs of a fleet, and by nobody else."""
-        # A key of its own: what is signed with it is valid nowhere else.
-        self._key = hmac.digest(secret, _PURPOSE, "sha256")
+    def __init__(self, secret: bytes, *former: bytes) -> None:
+        """`secret` is shared by all labs of a fleet, and by nobody else. What was signed with
+        `former` ones is accepted as well."""
+        # Keys of their own: what is signed with them is valid nowhere else.
+        self._keys = [hmac.digest(one, _PURPOSE, "sha256") for one in (secret, *former)]
 
     def issue(self, ticket: KernelTicket, seconds: float) -> str:
         """The ticket as text, for so many seconds from now; raises TicketError for one that would
@@ -71,21 +73,14 @@ class KernelTickets:
             "epoch": ticket.epoch,
         }
         ticket_from_claims(claims)
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"typ": TYPE})
+        return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM, headers={"typ": TYPE})
 
     def verify(self, token: str) -> KernelTicket:
         """What the ticket says; raises TicketError."""
         if not token.isascii():
             raise TicketError("this is not a ticket (a signed JWT is expected)")
         try:
-            claims = jwt.decode(
-                token,
-                self._key,
-                algorithms=[_ALGORITHM],
-                audience=AUDIENCE,
-                # "Issued in the future" only says that two clocks differ.
-                options={"require": ["exp", "aud", "epoch", *_TEXTS], "verify_iat": False},
-            )
+            claims = self._decoded(token)
         except jwt.ExpiredSignatureError as error:
             raise TicketError("the ticket has expired: the kernel's gateway gets a new one") from (
                 error
@@ -93,6 +88,23 @@ class KernelTickets:
         except jwt.PyJWTError as error:
             raise TicketError(f"the ticket is not valid: {error}") from error
         return ticket_from_claims(claims)
+
+    def _decoded(self, token: str) -> dict[str, object]:
+        for key in self._keys[:-1]:
+            with contextlib.suppress(jwt.InvalidSignatureError):
+                return self._decoded_with(key, token)
+        return self._decoded_with(self._keys[-1], token)
+
+    def _decoded_with(self, key: bytes, token: str) -> dict[str, object]:
+        claims: dict[str, object] = jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            audience=AUDIENCE,
+            # "Issued in the future" only says that two clocks differ.
+            options={"require": ["exp", "aud", "epoch", *_TEXTS], "verify_iat": False},
+        )
+        return claims
 
 
 def is_ticket(token: str) -> bool:

@@ -23,6 +23,7 @@ NEXT_SECONDS = 5.0
 STALE_SECONDS = 86400.0
 """After this long without an answer nobody is let in by what was read."""
 ANSWER_SECONDS = 10.0
+THREAD = "fleet-keys"
 LONGEST = 1024 * 1024
 
 
@@ -39,12 +40,13 @@ class PublishedKeys:
         self._stopped = threading.Event()
         self._tried = threading.Event()
 
-    def start(self, wait_seconds: float = 0.0) -> None:
-        """Begin to read; wait so long for the first answer."""
-        name = "fleet-keys"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
-        if wait_seconds:
-            self._tried.wait(wait_seconds)
+    def start(self) -> None:
+        """Begin to read."""
+        threading.Thread(target=self._run, name=THREAD, daemon=True).start()
+
+    def wait(self, seconds: float) -> None:
+        """Block until the first answer, or for so long."""
+        self._tried.wait(seconds)
 
     def stop(self) -> None:
         """Read no more."""

@@ -33,7 +33,7 @@ from jupyter_ext.platform.roles import Role
 REVOCATION_AUDIENCE = "jupyter-fleet-revocations"
 CLOCKS_DIFFER_SECONDS = 60.0
 FIRST_ANSWER_SECONDS = 5.0
-"""How long a server that starts waits for the keys of one issuer."""
+"""How long a server that starts waits for the keys of all issuers."""
 SERVICES = ("lab", "gateway")
 LONGEST_USER_NAME = 255
 LATEST_EXPIRY = 32_503_680_000
@@ -77,7 +77,9 @@ class Identity:
 class TokenVerifier:
     """Checks tokens against the public keys of a JWKS file, which is read again when it changes.
 
-    Raises `TokenKeysError` at once if the file is missing or has no usable key.
+    Raises `TokenKeysError` at once if the file is missing or has no usable key. Blocks for up to
+    `FIRST_ANSWER_SECONDS`, only while it is made: each server makes one, before it serves, which
+    reads keys at URLs in threads of their own.
     """
 
     def __init__(self, keys_file: Path, revocations: Revocations | None = None) -> None:
@@ -92,7 +94,15 @@ class TokenVerifier:
             ) from error
         self._published: dict[Issuer, PublishedKeys] = {}
         self._lock = threading.Lock()
-        self._watch_issuers(self._file.current(), FIRST_ANSWER_SECONDS)
+        self._watch_issuers(self._file.current())
+        deadline = time.monotonic() + FIRST_ANSWER_SECONDS
+        for known in self._published.values():
+            known.wait(max(0.0, deadline - time.monotonic()))
+
+    def stop(self) -> None:
+        """Read no keys any more."""
+        for known in self._published.values():
+            known.stop()
 
     def basis(self) -> object:
         """What answers depend on: unequal as soon as there are other keys or revocations, so that a
@@ -102,7 +112,7 @@ class TokenVerifier:
         published = tuple(known.current() for known in self._published.values())
         return own, published, self.revocations.version
 
-    def _watch_issuers(self, file: KeyFile, wait_seconds: float = 0.0) -> None:
+    def _watch_issuers(self, file: KeyFile) -> None:
         """Read the keys of those that the file names, and of no others."""
         if self._published.keys() == set(file.issuers):
             return
@@ -115,7 +125,7 @@ class TokenVerifier:
             for issuer, before in kept.items():
                 known = before or PublishedKeys(issuer.url)
                 if before is None:
-                    known.start(wait_seconds)
+                    known.start()
                 published[issuer] = known
             self._published = published
 

@@ -10,6 +10,7 @@ from jupyter_server.services.sessions.handlers import SessionHandler, SessionRoo
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.audit.notes import file_object, note
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch
@@ -62,6 +63,7 @@ class FleetSessionRootHandler(ErrorBody, _SessionBody, SessionRootHandler):
             raise web.HTTPError(400, f"Missing field in JSON data: {missing}")
         kernel = kernel_of(document)
         kernel_id = text(kernel, "id")
+        note(self, **file_object(path))
         model = await manager.open_session(
             path,
             text(document, "name"),
@@ -71,6 +73,7 @@ class FleetSessionRootHandler(ErrorBody, _SessionBody, SessionRootHandler):
             parse_choice(document, kernel),
             wait=not answers_at_once(self.request),
         )
+        note(self, session=model["id"], kernel=(model["kernel"] or {}).get("id"))
         self.set_header("Location", url_path_join(self.base_url, "api", "sessions", model["id"]))
         self.set_status(201)
         self.finish(json.dumps(model, default=json_default))
@@ -106,6 +109,7 @@ class FleetSessionHandler(ErrorBody, _SessionBody, SessionHandler):
             choice=choice,
             wait=not answers_at_once(self.request),
         )
+        note(self, **file_object(model["path"]), kernel=(model["kernel"] or {}).get("id"))
         self.finish(json.dumps(model, default=json_default))
 
     @web.authenticated

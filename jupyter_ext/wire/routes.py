@@ -24,6 +24,8 @@ SIGN_IN_CODES_ROUTE = "/api/fleet/sign-in-codes"
 """At a lab; the platform's server calls it with a user's token."""
 REVOCATIONS_ROUTE = "/api/fleet/revocations"
 """At a lab; the platform posts there, gateways read."""
+ENCRYPTION_ROUTE = "/api/fleet/encryption"
+"""At labs and gateways; `jupyter fleet secrets` calls it."""
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 
 LAUNCHING = "launching"

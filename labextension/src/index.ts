@@ -27,6 +27,7 @@ import { signInDialog } from './access/signInDialog.js';
 import { signInPlugin } from './user/signInPlugin.js';
 import { startOptions } from './kernels/startOptionsPlugin.js';
 import { streamsPlugin } from './stream/streamsPlugin.js';
+import { peopleNotice } from './access/peopleNotice.js';
 import { trustedComms } from './access/trustedComms.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
@@ -50,6 +51,7 @@ export default [
   launchesPlugin,
   longOutput,
   patientCells,
+  peopleNotice,
   projectsPage,
   renderMime,
   replay,

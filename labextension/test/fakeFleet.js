@@ -3,6 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { FleetSocket } from '../lib/stream/fleetSocket.js';
 import { Leftovers } from '../lib/stream/leftovers.js';
 import { Streams } from '../lib/stream/streams.js';
+import { TrustedPeople } from '../lib/stream/trustedPeople.js';
 
 const V1 = 'v1.kernel.websocket.jupyter.org';
 const { serializer } = ServerConnection.makeSettings();
@@ -81,6 +82,10 @@ export class FakeFleet {
   held = new Map();
   /** What the journal has lost of each part of an answer, when that is sent. */
   missing = [];
+  /** Who has used the kernel, as its gateway says; null if that is of the version before. */
+  people = null;
+  /** What the gateway says after the first frame of the next connection. */
+  afterBegin = null;
   /** Whether acknowledgments of what it takes reach the page. */
   acknowledges = true;
 
@@ -201,6 +206,10 @@ export class FakeFleet {
   _begin(socket) {
     const query = new URL(socket.url).searchParams;
     socket.receive(JSON.stringify({ type: 'journal', id: this.journal }));
+    if (this.people) {
+      const number = this._entries.length;
+      socket.receive(JSON.stringify({ type: 'people', ...this.people, number }));
+    }
     const same = query.get('journal') === this.journal;
     const start = query.has('received')
       ? same
@@ -209,6 +218,10 @@ export class FakeFleet {
       : this._entries.length;
     const last = this._last.get(query.get('stream')) ?? 0;
     socket.receive(frame(start, last));
+    if (this.afterBegin) {
+      socket.receive(JSON.stringify(this.afterBegin));
+      this.afterBegin = null;
+    }
     for (let number = start + 1; number <= this._entries.length; number += 1) {
       this._send(socket, number);
     }
@@ -372,6 +385,7 @@ export class FakePage {
     this.streams = new Streams({
       signIn: this.signIn,
       serializer,
+      trusted: new TrustedPeople(storage, 'ann'),
       leftovers: new Leftovers(storage, () => this.signIn.user, this.living),
       untracked: ['kernel_info_request'],
       askModel: async () => fleet.model

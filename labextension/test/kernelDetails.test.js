@@ -40,6 +40,14 @@ test('a kernel that starts or has ended says how in its details', () => {
   assert.deepEqual(detailsOf({ id: 'k', name: 'n' }, 'N', [], trans).options, []);
 });
 
+test('the details say what keeps a kernel from the others, where that is known', () => {
+  const apart = walls => detailsOf({ ...model, walls }, 'P', [], trans).about[5];
+  assert.deepEqual(apart('namespaces'), ['Kept apart by', 'namespaces of its own']);
+  assert.match(apart('landlock')[1], /^Landlock alone/);
+  assert.match(apart('none')[1], /^nothing: kernels of its project can read/);
+  assert.equal(apart(null)[0], 'Id');
+});
+
 test('the kernel of a console has the name of the console, and no path that is made up', () => {
   const kernel = { id: 'k-1' };
   const shown = { name: 'Console 1', type: 'console', path: 'demo/console-1-0f3', kernel };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { prepared } from '../lib/outputs/preparedMessages.js';
 import { OwnComms } from '../lib/stream/ownComms.js';
 
 const message = (msg_type, content, request) => ({
@@ -10,6 +11,8 @@ const message = (msg_type, content, request) => ({
 });
 const open = (comm_id, request) => message('comm_open', { comm_id, data: {} }, request);
 const update = (comm_id, request) => message('comm_msg', { comm_id, data: { n: 1 } }, request);
+const marked = message =>
+  prepared(message, { kernel: 'k', people: { process: 1, users: ['ben'] } });
 const sent = (comms, msg_id, msg_type, content = {}) => comms.sent({ msg_id, msg_type }, content);
 
 function ofAPage() {
@@ -120,18 +123,64 @@ test('once they are trusted, all pass', () => {
   }
 });
 
-test('who has waited for the list of all hears when it comes', () => {
+test('who has waited for the list hears when it comes', () => {
   const comms = ofAPage();
   let told = 0;
-  comms.toldAll.connect(() => {
+  comms.told.connect(() => {
     told += 1;
   });
-  const reply = message('comm_info_reply', { status: 'ok', comms: { b: {} } }, 'info');
-  comms.given(reply);
+  comms.given(open('a', 'mine'));
   assert.equal(told, 0);
+  const reply = message('comm_info_reply', { status: 'ok', comms: { b: {} } }, 'info');
+  comms.given(marked(reply));
+  assert.equal(told, 0);
+  comms.given(reply);
+  assert.equal(told, 1);
   comms.isTrusted = true;
   assert.equal(comms.given(reply), reply);
-  assert.equal(told, 1);
+  assert.equal(told, 2);
+});
+
+test('while others may have prepared the kernel, a page hears not even of its own', () => {
+  const comms = ofAPage();
+  let heldBack = 0;
+  comms.heldBack.connect(() => {
+    heldBack += 1;
+  });
+  comms.given(open('a', 'mine'));
+  sent(comms, 'control', 'comm_open', { comm_id: 'c', target_name: 'jupyter.widget.control' });
+  const states = { method: 'update_states', states: { a: { state: {} } }, buffer_paths: [] };
+  const info = marked(message('comm_info_reply', { status: 'ok', comms: { a: {} } }, 'info'));
+  assert.equal(comms.given(marked(open('b', 'mine'))), null);
+  assert.equal(comms.given(marked(update('a', 'mine'))), null);
+  assert.deepEqual(comms.given(info).content, { status: 'ok', comms: {} });
+  const told = marked(message('comm_msg', { comm_id: 'c', data: states }, 'control'));
+  assert.deepEqual(comms.given(told).content.data.states, {});
+  assert.equal(heldBack, 4);
+  // Nothing of the user's own was in these.
+  comms.given(marked(open('d', 'others')));
+  comms.given(marked(update('b', 'mine')));
+  assert.equal(heldBack, 4);
+});
+
+test('what was held back is the page’s own once its user trusts the others', () => {
+  const comms = ofAPage();
+  comms.given(marked(open('b', 'mine')));
+  comms.given(marked(open('d', 'others')));
+  assert.equal(comms.given(update('b', 'mine')), null);
+  comms.admitHeldBack();
+  assert.notEqual(comms.given(update('b', 'mine')), null);
+  const reply = message('comm_info_reply', { comms: { b: {}, d: {} } }, 'info');
+  assert.deepEqual(comms.given(reply).content.comms, { b: {} });
+});
+
+test('trust in a notebook ends when another person uses its kernel', () => {
+  const comms = ofAPage();
+  comms.isTrusted = true;
+  comms.trustOnly(true);
+  assert.ok(comms.isTrusted);
+  comms.trustOnly(false);
+  assert.ok(!comms.isTrusted);
 });
 
 test('where no output may act as the user, no widget does', () => {

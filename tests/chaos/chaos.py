@@ -17,7 +17,7 @@ from tests.chaos.chaos_gateways import PING_TIMEOUT, ChaosGateways
 from tests.chaos.counting_kernel import CountingKernel
 from tests.chaos.left_over import left_over, processes
 from tests.chaos.network import PEOPLE, SQL, Network
-from tests.integration.gateway_ext.fleet_of_gateways import Client, Gateways
+from tests.integration.gateway_ext.fleet_of_gateways import Client, Gateways, kernel_process
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 from tests.servers.mariadb import start_mariadb
 from tests.servers.process import ServerProcess
@@ -135,13 +135,13 @@ class Chaos:
     async def crash_kernel(self, draw: random.Random) -> None:
         kernel = draw.choice(self.kernels)
         kernel.expect_a_crash()
-        before = kernel.pid
-        os.kill(before, signal.SIGKILL)
+        before = kernel.born
+        os.kill(kernel_process(kernel.kernel_id), signal.SIGKILL)
         deadline = time.monotonic() + HEALTHY_SECONDS
         while True:
             try:
                 await kernel.begin(1.5)
-                if kernel.pid != before:
+                if kernel.born != before:
                     return
             except TimeoutError:
                 pass
@@ -236,10 +236,12 @@ class Chaos:
             try:
                 with self.client.channels(url, kernel.kernel_id) as channels:
                     channels._websocket.settimeout(15)
-                    text = channels.run("import os, sys; sys.stdout.write(f'<{os.getpid()}>\\n')")
+                    text = channels.run(
+                        "import sys; sys.stdout.write(f'<{get_ipython().kernel.ident}>\\n')"
+                    )
                 # It goes on counting in between.
-                if f"<{kernel.pid}>" not in text:
-                    self.violations.append(f"lab: {text!r} is not from {kernel.pid}")
+                if f"<{kernel.born}>" not in text:
+                    self.violations.append(f"lab: {text!r} is not from {kernel.born}")
                 return
             except (OSError, AssertionError, websocket.WebSocketException) as error:
                 if time.monotonic() > deadline:
@@ -304,9 +306,9 @@ class Chaos:
                 self._store.process,
             )
         ]
-        kernels = {kernel.kernel_id: kernel.pid for kernel in self.kernels}
+        kernels = {kernel.kernel_id for kernel in self.kernels}
         agents = {
-            pid: kernels.get(kernel_id, 0)
+            pid: kernel_id in kernels
             for kernel_id, pids in self.gateways.agents().items()
             for pid in pids
         }

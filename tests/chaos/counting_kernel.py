@@ -21,7 +21,11 @@ def count():
         time.sleep(0.25)
 threading.Thread(target=count, daemon=True).start()
 """
-ASK = "import os, sys; sys.stdout.write(f'pid {os.getpid()} %s\\n'); sys.stdout.flush()"
+ASK = """
+import sys
+sys.stdout.write(f'born {get_ipython().kernel.ident} %s\\n')
+sys.stdout.flush()
+"""
 
 LOOK_SECONDS = 1.5
 
@@ -31,7 +35,8 @@ class CountingKernel:
 
     def __init__(self, kernel_id: str, urls: list[str], headers: dict[str, str]) -> None:
         self.kernel_id = kernel_id
-        self.pid = 0
+        self.born = ""
+        """Names its process: a process id inside its walls is the same in the next one."""
         self.count = 0
         self.violations: list[str] = []
         self.ended: str | None = None
@@ -39,7 +44,7 @@ class CountingKernel:
         self._headers = headers
         self._session = uuid.uuid4().hex
         self._listening = False
-        self._answers: dict[str, asyncio.Future[int]] = {}
+        self._answers: dict[str, asyncio.Future[str]] = {}
         self._stream = self._new_stream()
 
     def _new_stream(self) -> KernelStream:
@@ -91,11 +96,11 @@ class CountingKernel:
                 if int(rest) != self.count + 1:
                     self.violations.append(f"after {self.count} it says {rest}")
                 self.count = int(rest)
-            elif kind == "pid":
-                pid, _, nonce = rest.partition(" ")
+            elif kind == "born":
+                born, _, nonce = rest.partition(" ")
                 answer = self._answers.pop(nonce, None)
                 if answer is not None and not answer.done():
-                    answer.set_result(int(pid))
+                    answer.set_result(born)
 
     def _execute(self, code: str) -> None:
         header = {
@@ -110,8 +115,8 @@ class CountingKernel:
         request = {"channel": "shell", "header": header, "content": content}
         self._stream.send(json_to_v1(json.dumps(request)))
 
-    async def ask(self, seconds: float) -> int:
-        """The kernel's pid, in its own words; raises TimeoutError."""
+    async def ask(self, seconds: float) -> str:
+        """What names the kernel's process, in its own words; raises TimeoutError."""
         nonce = uuid.uuid4().hex
         answer = self._answers[nonce] = asyncio.get_running_loop().create_future()
         self._execute(ASK % nonce)
@@ -122,7 +127,7 @@ class CountingKernel:
         if self.ended:
             await self._stream.close()
             self._stream = self._new_stream()
-        self.pid = await self.ask(seconds)
+        self.born = await self.ask(seconds)
         self.count, self._listening = 0, True
         self._execute(COUNT)
 
@@ -131,13 +136,13 @@ class CountingKernel:
         self._listening = False
 
     async def goes_on(self, seconds: float) -> None:
-        """Returns when it has counted on and has answered a cell; notes another pid. Raises
+        """Returns when it has counted on and has answered a cell; notes another process. Raises
         TimeoutError."""
         before = self.count
-        pid = await self.ask(seconds)
-        if pid != self.pid:
-            self.violations.append(f"its pid was {self.pid} and is {pid}")
-            self.pid = pid
+        born = await self.ask(seconds)
+        if born != self.born:
+            self.violations.append(f"its process was {self.born} and is {born}")
+            self.born = born
         deadline = asyncio.get_running_loop().time() + seconds
         while self.count <= before:
             if asyncio.get_running_loop().time() > deadline:

@@ -1,5 +1,6 @@
 """Processes that should not be there. Only where a run has a process namespace of its own."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -21,21 +22,23 @@ def processes() -> dict[int, int]:
 
 
 def left_over(
-    parents: Mapping[int, int], servers: Collection[int], agents: Mapping[int, int]
+    parents: Mapping[int, int], servers: Collection[int], agents: Mapping[int, bool]
 ) -> list[int]:
     """Those of the processes in `parents` that are nobody's.
 
-    `servers` may have children of any depth. `agents` (each with its kernel's process) may have
-    that kernel alone, which may have any; whose child an agent is does not matter, for it outlives
-    the gateway that started it.
+    `servers` may have children of any depth. Each of `agents` may have one child if it has a
+    kernel, which may have any; whose child an agent is does not matter, for it outlives the gateway
+    that started it.
     """
+
+    children = Counter(parents.values())
 
     def belongs(pid: int) -> bool:
         if pid in agents or pid in servers:
             return True
         parent = parents.get(pid, 0)
         if parent in agents:
-            return pid == agents[parent]
+            return agents[parent] and children[parent] == 1
         return parent > FIRST and belongs(parent)
 
     return sorted(pid for pid in parents if pid != FIRST and not belongs(pid))

@@ -93,8 +93,11 @@ def test_the_logs_tell_of_two_owners() -> None:
 def test_processes_that_are_nobodys() -> None:
     # The first one; a run with a gateway, which started an agent; an agent whose gateway has gone.
     parents = {1: 0, 2: 1, 10: 2, 11: 10, 12: 11, 13: 12, 20: 1, 21: 20}
-    servers, agents = {2, 10}, {11: 12, 20: 21}
+    servers, agents = {2, 10}, {11: True, 20: True}
     assert left_over(parents, servers, agents) == []
-    # A kernel whose agent has gone, with a child; a second kernel of an agent; of a gateway.
+    # A kernel whose agent has gone, with a child; a second kernel of an agent, which may be either;
+    # a process of a gateway.
     more = {30: 1, 31: 30, 32: 20, 33: 32, 34: 2}
-    assert left_over(parents | more, servers, agents) == [30, 31, 32, 33]
+    assert left_over(parents | more, servers, agents) == [21, 30, 31, 32, 33]
+    # The process of an agent whose kernel nobody knows.
+    assert left_over(parents, servers, {11: True, 20: False}) == [21]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.e2e.profiles import Profiles
 from tests.e2e.running_fleet import Files, Fleet
 from tests.e2e.short_journals import write_short_journals
 from tests.e2e.slow_kernel import SlowKernel
+from tests.servers.folder_for_kernels import folder_for_kernels
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
@@ -38,9 +38,8 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def slow_kernel() -> Iterator[SlowKernel]:
     """A kernelspec of the fleet whose kernels start when a test says so."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield SlowKernel(Path(folder))
+    with folder_for_kernels("fleet-slow-") as folder:
+        yield SlowKernel(folder)
 
 
 @pytest.fixture(scope="session")
@@ -149,9 +148,8 @@ def files(fleet: Fleet) -> Files:
 @pytest.fixture
 def end() -> Iterator[Path]:
     """A file that kernels can see, under whatever user they run; it does not exist yet."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "end"
+    with folder_for_kernels("fleet-end-") as folder:
+        yield folder / "end"
 
 
 @pytest.fixture

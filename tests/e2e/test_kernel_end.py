@@ -41,8 +41,8 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     ann.open_path("demo")
     ann.new_notebook()
     expect(notice(ann)).to_be_hidden()
-    kernel = int(ann.evaluate(0, "import os; print(os.getpid())"))
-    agent = psutil.Process(psutil.Process(kernel).ppid())
+    kernel_id = ann.evaluate(0, "import os; print(os.environ['KERNEL_ID'])")
+    (agent,) = map(psutil.Process, agents_of(kernel_id))
 
     ann.run(1, "os._exit(7)")
     expect(notice(ann)).to_contain_text(
@@ -91,8 +91,8 @@ new MutationObserver(() => {
 def test_a_list_that_is_older_than_the_end_of_a_kernel_does_not_bring_it_back(ann: LabPage) -> None:
     ann.open_path("demo")
     ann.new_notebook()
-    kernel = int(ann.evaluate(0, "import os; print(os.getpid())"))
-    agent = psutil.Process(psutil.Process(kernel).ppid())
+    kernel_id = ann.evaluate(0, "import os; print(os.environ['KERNEL_ID'])")
+    (agent,) = map(psutil.Process, agents_of(kernel_id))
     dead = 0
 
     def list_late(route: Route) -> None:

@@ -58,7 +58,7 @@ def test_a_killed_process_costs_neither_kernel_nor_page(
     page.open_path("demo")
     page.new_notebook()
     page.mark()
-    kernel = int(page.evaluate(0, "import os; x = 41; print(os.getpid())"))
+    kernel = page.evaluate(0, "x = 41; print(get_ipython().kernel.ident)")
     process = serving_lab(fleet) if victim == "lab" else owning_gateway(fleet, kernel)
     page.write(1, "x + 1")
     sockets = page.kernel_sockets
@@ -71,7 +71,7 @@ def test_a_killed_process_costs_neither_kernel_nor_page(
     print(f"\n{victim} {process.name} killed: 42 after {taken:.2f} s")
     assert taken < BOUND
 
-    assert int(page.evaluate(2, "print(os.getpid())")) == kernel
+    assert page.evaluate(2, "print(get_ipython().kernel.ident)") == kernel
     assert not page.reloaded
     expect(page.dialog).to_have_count(0)
     # It was the right process: the page had to connect again, and the kernel to change its owner.
@@ -113,7 +113,7 @@ def test_a_page_opens_its_notebook_though_all_labs_die_while_it_is_loaded(
 ) -> None:
     notebook.save({"first": ""})
     page = notebook.open(lab=cable.url)
-    kernel = page.evaluate(0, "import os; print(os.getpid())")
+    kernel = page.evaluate(0, "print(get_ipython().kernel.ident)")
     save(page)
 
     def kill_labs() -> list[Process]:
@@ -142,7 +142,7 @@ def test_a_page_opens_its_notebook_though_all_labs_die_while_it_is_loaded(
     page.ready()
     expect(page.cell(0)).to_contain_text(kernel)
     page.wait_for_kernel()
-    assert page.evaluate(1, "print(os.getpid())", PATIENCE) == kernel
+    assert page.evaluate(1, "print(get_ipython().kernel.ident)", PATIENCE) == kernel
     expect(page.dialog).to_have_count(0)
     for lab in killed:
         fleet.replaced(lab)

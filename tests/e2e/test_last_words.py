@@ -13,7 +13,7 @@ from tests.e2e.conftest import OpenPage
 from tests.e2e.kernel_notebook import save
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
-from tests.integration.gateway_ext.fleet_of_gateways import Client, agents_of
+from tests.integration.gateway_ext.fleet_of_gateways import Client, agents_of, kernel_process
 
 NOTEBOOK = "demo/last-words.ipynb"
 
@@ -94,9 +94,9 @@ def test_who_opens_a_notebook_reads_how_the_kernel_died_with_which_a_program_ran
     kernel_id = started.json()["kernel"]["id"]
     # As nbclient does: it names no cells, and ends the kernel when it has died.
     with Client(fleet.token("ann")).channels(lab_urls[0], kernel_id) as channels:
-        code = "import os\nprint(os.getpid(), 'line of the night', flush=True)\nwhile True: pass"
-        request = channels.execute(code)
-        os.kill(int(channels.wait_for_output(request).split()[0]), signal.SIGKILL)
+        request = channels.execute("print('line of the night', flush=True)\nwhile True: pass")
+        assert channels.wait_for_output(request) == "line of the night\n"
+        os.kill(kernel_process(kernel_id), signal.SIGKILL)
         _, reply = channels.finish(request)
     assert reply["ename"] == "KernelDied"
     wait_for("the store", lambda: b"KernelDied" in files.journal(kernel_id), 60)

@@ -21,7 +21,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
         files.save(f"demo/{folder}", {"type": "directory"})
     ann.open_path(f"demo/{old}")
     name = ann.new_notebook()
-    kernel = ann.evaluate(0, "import os; x = 41; print(os.getpid())")
+    kernel = ann.evaluate(0, "x = 41; print(get_ipython().kernel.ident)")
     ann.save()
     ann.choose("Rename and Save")
     wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
@@ -54,7 +54,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
     expect(ann.dialog).to_have_count(0)
     assert "x + 1" in str(files.get(path)["content"])
-    assert bob.evaluate(0, "print(os.getpid(), x)") == f"{kernel} 41"
+    assert bob.evaluate(0, "print(get_ipython().kernel.ident, x)") == f"{kernel} 41"
     assert files.session_paths() == [path]
 
     # The other page still holds the version that it loaded, so its save is a conflict.

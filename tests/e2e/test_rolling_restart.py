@@ -74,7 +74,7 @@ def a_running_cell_outlives(
     page.open_path("demo")
     page.new_notebook()
     page.mark()
-    kernel = page.evaluate(0, "import os, time; i = 0; print(os.getpid())")
+    kernel = page.evaluate(0, "import os, time; i = 0; print(get_ipython().kernel.ident)")
 
     page.run(
         1,
@@ -88,7 +88,8 @@ def a_running_cell_outlives(
     end.touch()
 
     wait_for("the reply of the cell", lambda: page.has_reply(1), 30)
-    assert page.evaluate(2, "print(os.getpid(), i)") == f"{kernel} {len(lines(page.output(1)))}"
+    count = len(lines(page.output(1)))
+    assert page.evaluate(2, "print(get_ipython().kernel.ident, i)") == f"{kernel} {count}"
     printed = lines(page.output(1))
     assert printed == list(range(len(printed))), "each line once and in order"
     assert not page.reloaded

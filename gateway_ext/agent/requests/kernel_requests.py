@@ -6,11 +6,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from gateway_ext.agent.entry import COMM, CURSORS, Audience, Entry, Reach
 from gateway_ext.agent.journal import Journal
+from gateway_ext.agent.people import People, leaves_traces
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, parse_part
 
@@ -47,11 +48,14 @@ class KernelRequests:
         self._steps = SupersededSteps()
         self._unanswered = UnansweredRequests()
         self._process = 0
+        self._people = People()
         self._ended = Restarted(0, "")
 
     def new_process(self) -> None:
         """The kernel has a new process."""
         self._process += 1
+        if self._process > 1:
+            self._tell_people()
 
     # -- from clients -------------------------------------------------------------------------
 
@@ -75,8 +79,23 @@ class KernelRequests:
             return False
         return self.index.has_come(str(header.get("msg_id")))
 
-    def given(self, session: str, channel: str, parts: list[bytes]) -> None:
-        """The kernel's process is given the message now."""
+    @property
+    def people(self) -> dict[str, Any]:
+        """Who has used the kernel's process, as pages are told."""
+        return self._people.of(max(1, self._process))
+
+    def _tell_people(self) -> None:
+        message = make_message("", FLEET_CHANNEL, "people", b"{}", self.people)
+        self._append(CURSORS, message, False)
+
+    def given(
+        self, session: str, channel: str, parts: list[bytes], user: str | None = None
+    ) -> None:
+        """The kernel's process is given this user's message now. Pages learn of a new user before
+        anything that their code says."""
+        kind = str(_content(parts[0]).get("msg_type"))
+        if leaves_traces(kind, parts[3], len(parts) - 4) and self._people.used(self._process, user):
+            self._tell_people()
         waiting = _unanswered(session, channel, parts)
         if waiting is None:
             return
@@ -237,6 +256,8 @@ class KernelRequests:
             _log.warning("the session %s asks for no cells, or for too many", session)
             # The page must go on: it holds back what others say until it has an answer.
             answer = Wanted([], [], [], None)
+        processes = {record["process"] for record in answer.index}
+        answer = replace(answer, people=self._people.of_all(processes))
         append_replay(journal, self._append, session, parts[0], answer)
         if not asked.get("adopt"):
             return

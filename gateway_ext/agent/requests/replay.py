@@ -13,7 +13,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import repeat
 from typing import Any
 
@@ -49,13 +49,14 @@ class Restarted:
 @dataclass(frozen=True)
 class Wanted:
     """What a page gets: the index, the records whose messages it lacks, up to which numbers it has
-    something of these, and the process that ended last, if that had run something and nothing was
-    run since."""
+    something of these, the process that ended last, if that had run something and nothing was run
+    since, and who has used the processes in the index."""
 
     index: list[dict[str, Any]]
     records: list[Record]
     held: list[int]
     restarted: Restarted | None
+    people: Mapping[str, list[str | None]] = field(default_factory=dict)
 
 
 def lost_process(index: RequestIndex, ended: Restarted) -> Restarted | None:
@@ -142,6 +143,7 @@ def append_replay(
             recipe["missing"] = missing
             restarted = None if answer.restarted is None else asdict(answer.restarted)
             content |= {"index": answer.index, "limit": journal.limit, "restarted": restarted}
+            content |= {"people": answer.people}
         message = make_message("", FLEET_CHANNEL, "replay", asked, content)
         channel, (header, parent, _, packed) = split_fleet(message)
         named = json.dumps(recipe).encode()

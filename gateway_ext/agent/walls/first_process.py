@@ -24,8 +24,8 @@ from typing import NoReturn
 
 from gateway_ext.agent.shown_process import show_as
 
+from .confinement import confine
 from .filter import filter_program
-from .landlock import shut_outside
 from .namespaces import build, enter
 from .places import Walls
 from .system_calls import (
@@ -91,7 +91,7 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
             control.close()
             os.close(read)
             hide_memory(False)
-            let_go_of_rights()
+            let_go_of_rights(walls, own)
             return Report(write)
     except OSError as error:
         _tell(control, error=str(error), errno=error.errno)
@@ -105,11 +105,10 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     _wait(control, read, kernel)
 
 
-def let_go_of_rights() -> None:
+def let_go_of_rights(walls: Walls, own: Path) -> None:
     """In the kernel's process: no capability, none to be had, and fewer system calls."""
     drop_capabilities()
-    no_new_privileges()
-    shut_outside()
+    confine(walls, own)
     try:
         filter_system_calls(filter_program())
     except OSError as error:

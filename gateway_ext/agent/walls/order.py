@@ -18,7 +18,7 @@ _NOTHING_YET = bytes(_SIZE)
 @dataclass(frozen=True)
 class Order:
     """How to become the kernel. `output` is the descriptor that it writes to, `own` the kernel's
-    folder. Without `walls` it leads a session of its own, unless it is to stay in the agent's
+    folder. Without namespaces it leads a session of its own, unless it is to stay in the agent's
     process group."""
 
     argv: Sequence[str]
@@ -31,7 +31,7 @@ class Order:
 
     def send(self, control: socket.socket) -> None:
         """Raises OSError if nobody is there."""
-        walls = None if self.walls is None else self.walls.as_json()
+        walls = self.walls and [self.walls.as_json(), self.walls.namespaces]
         fields = [list(self.argv), self.environment, str(self.cwd), str(self.own)]
         message = json.dumps([*fields, self.keep_process_group, walls]).encode()
         socket.send_fds(control, [len(message).to_bytes(_SIZE, "big")], [self.output])
@@ -62,5 +62,5 @@ def receive_order(control: socket.socket, announced: Callable[[], None]) -> Orde
         descriptors[0],
         Path(own),
         keep_process_group,
-        None if walls is None else Walls.from_json(walls),
+        walls and Walls.from_json(walls[0], namespaces=walls[1]),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 MEMORY = ("/dev/shm", "/run")  # noqa: S108 - that of the kernel alone is put there
@@ -15,13 +16,15 @@ DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # noqa: S108
 
 @dataclass(frozen=True)
 class Walls:
-    """`hidden` folders are empty inside, but for what is `shown`; both are absolute paths."""
+    """`hidden` folders are empty inside, or shut, but for what is `shown`; both are absolute paths.
+    Without `namespaces` Landlock alone is what holds."""
 
     hidden: tuple[str, ...]
     shown: tuple[str, ...]
+    namespaces: bool = True
 
     @classmethod
-    def from_json(cls, raw: Any) -> Walls:
+    def from_json(cls, raw: Any, *, namespaces: bool = True) -> Walls:
         """Of a start document or an order; raises ValueError with words for people."""
         if not isinstance(raw, dict):
             raise ValueError("walls must be an object with hidden and shown")
@@ -29,7 +32,8 @@ class Walls:
         for one in lists:
             if not isinstance(one, list) or not all(_is_absolute(path) for path in one):
                 raise ValueError("hidden and shown of walls must be lists of absolute paths")
-        return cls(*map(tuple, lists))
+        hidden, shown = map(tuple, lists)
+        return cls(hidden, shown, namespaces)
 
     def as_json(self) -> dict[str, list[str]]:
         """The opposite of `from_json`."""
@@ -37,7 +41,11 @@ class Walls:
 
     def also_showing(self, *paths: str) -> Walls:
         """The same with more that is shown."""
-        return Walls(self.hidden, (*self.shown, *paths))
+        return replace(self, shown=(*self.shown, *paths))
+
+    def also_hiding(self, path: str) -> Walls:
+        """The same with one more path that is hidden."""
+        return replace(self, hidden=(*self.hidden, path))
 
 
 def _is_absolute(path: Any) -> bool:
@@ -67,6 +75,27 @@ def to_show(shown: Iterable[str], hidden: Sequence[str]) -> list[str]:
         if is_below(path, hidden) and not any(is_below(one, [path]) for one in hidden)
     ]
     return outermost(wanted)
+
+
+def left_open(
+    hidden: Sequence[str], shown: Iterable[str], entries: Callable[[str], Iterable[str]]
+) -> list[str]:
+    """The paths that together are everything but `hidden`, and what of `shown` is in it. `entries`
+    names what a folder has; neither side has links. What is made later beside a hidden path, or
+    beside a folder around it, is in none of them."""
+    if not hidden:
+        return ["/"]
+    around = {folder for path in hidden for folder in folders_around(path)}
+    beside = (os.path.join(folder, name) for folder in sorted(around) for name in entries(folder))
+    return [
+        *(path for path in beside if path not in around and not is_below(path, hidden)),
+        *to_show(shown, hidden),
+    ]
+
+
+def folders_around(path: str) -> list[str]:
+    """Every folder in which an absolute path is, the nearest one first."""
+    return list(map(str, PurePosixPath(path).parents))
 
 
 def needed_by_python(path: Iterable[str], prefixes: Iterable[str]) -> list[str]:

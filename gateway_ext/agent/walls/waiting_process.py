@@ -29,9 +29,9 @@ class WaitingProcess:
 
     def become(self, order: Order) -> FirstProcess | None:
         """Make it the kernel; raises OSError if it has ended, or if the kernel cannot be started
-        within its walls. Returns the first process inside them, None without walls."""
+        within its walls. Returns the first process inside them, None without namespaces."""
         order.send(self._control)
-        if order.walls is not None:
+        if order.walls is not None and order.walls.namespaces:
             return FirstProcess.awaited(self.pid, self._control)
         self._control.close()
         return None

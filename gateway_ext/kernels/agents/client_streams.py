@@ -24,11 +24,14 @@ class Opening:
     """Whether it reads text frames about the launch."""
     person: str = ""
     """See `person_of`."""
+    user: str | None = None
+    """The name of the user who sends over it: the agent tells pages who has used its kernel. None of
+    our own servers."""
 
 
 def person_of(user: str) -> str:
-    """By what agents know whose a stream is: the same for all streams of a person at this gateway.
-    Code in a kernel learns from it who opens its notebook no more than without."""
+    """By what agents know which streams belong together: the same for all of a person at this
+    gateway."""
     return hmac.digest(_SECRET, user.encode(), "sha256").hex()
 
 
@@ -43,11 +46,14 @@ class Opened:
     """How many bytes the journal keeps; None from agents of the version before."""
     journal: str | None = None
     """The id of the journal; None from agents of the version before."""
+    people: Mapping[str, Any] | None = None
+    """Who has used the kernel's process, for pages; None from agents of the version before."""
 
     @classmethod
     def from_result(cls, result: Mapping[str, Any]) -> "Opened":
         """What a result says; raises KeyError, TypeError and ValueError."""
         gap, limit, journal = (result.get(name) for name in ("gap", "limit", "journal"))
+        people = result.get("people")
         if gap is not None:
             first, last = gap
             gap = int(first), int(last)
@@ -57,6 +63,7 @@ class Opened:
             gap,
             None if limit is None else int(limit),
             None if journal is None else str(journal),
+            people if isinstance(people, Mapping) else None,
         )
 
 

@@ -15,6 +15,8 @@ from gateway_ext.kernels.agents.text_frames import parse_text_frame
 from gateway_ext.kernels.handlers.fleet_socket import FleetSocket
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.audit.audit import record
+from jupyter_ext.audit.audit_event import Kind, Outcome
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 from jupyter_ext.wire.close_codes import INTERNAL_ERROR, PROTOCOL_ERROR
@@ -33,6 +35,8 @@ HELLO_SECONDS = 10.0
 HELLO_BYTES = 256 * 1024
 """The memory limit for a peer that has not proved its identity."""
 
+_DENIALS = ("protocol", "key")
+"""Reasons of refusals that say something about the agent; others are the gateway's own."""
 _TURN_BYTES = 2**19
 """After this many bytes from one agent (a few milliseconds) the rest of the gateway gets a turn."""
 _FRAME_COST = 4096
@@ -188,6 +192,8 @@ class AgentHandler(FleetSocket):
 
     def _refuse(self, reason: str, message: str) -> None:
         self.log.info("kernel %s: agent refused: %s", self._kernel_id, message)
+        if reason in _DENIALS:
+            record(self, "agent.hello", Outcome.DENIED, message, Kind.FLEET, kernel=self._kernel_id)
         others = self.manager.membership.urls_for_agents(self._kernel_id)
         self._send_json(
             {"type": "refused", "reason": reason, "message": message, "gateways": others}

@@ -13,6 +13,7 @@ from tornado import web
 
 from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.refusal import Refusal
+from jupyter_ext.audit.notes import note
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 _SCHEMES = ("bearer", "token")
@@ -36,6 +37,14 @@ def authenticate(verifier: TokenVerifier, header: str | None) -> Identity:
         return verifier.verify(bearer_token(header))
     except TokenError as error:
         raise Refusal(401, str(error)) from error
+
+
+def authenticate_call(handler: web.RequestHandler) -> Identity:
+    """The caller of a request, whom the audit names; raises Refusal (401)."""
+    header = handler.request.headers.get("Authorization")
+    identity = authenticate(handler.settings["fleet_token_verifier"], header)
+    note(handler, caller=identity)
+    return identity
 
 
 def choose_project(identity: Identity, asked: str | None) -> str:
@@ -85,8 +94,7 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
             try:
                 require_named(self)
                 if self.request.method != "OPTIONS":
-                    verifier: TokenVerifier = self.settings["fleet_token_verifier"]
-                    authenticate(verifier, self.request.headers.get("Authorization"))
+                    authenticate_call(self)
             except Refusal as refusal:
                 answer_refusal(self, refusal)
                 return None

@@ -15,7 +15,7 @@ from tornado import websocket
 
 from gateway_ext.kernels.agents.client_streams import Opening, person_of
 from gateway_ext.kernels.client_room import PER_PERSON
-from gateway_ext.kernels.handlers.authentication import authenticate
+from gateway_ext.kernels.handlers.authentication import authenticate_call
 from gateway_ext.kernels.handlers.client_wires import (
     DeadWire,
     FleetWire,
@@ -30,6 +30,9 @@ from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, unreachable
 from gateway_ext.kernels.unsent_bytes import UnsentOfClient
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.audit.audit import record
+from jupyter_ext.audit.audit_event import Outcome
+from jupyter_ext.audit.notes import note
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.bounded_socket import BoundedSocket
 from jupyter_ext.kernels.refused_messages import too_long
@@ -92,25 +95,26 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
                 raise
             # The protocol has close codes for this, which a rejected handshake could not send.
             self._refusal = refusal
+            if refusal.status in (401, 403) or refusal.for_audit:
+                note(self, refused=refusal.for_audit or refusal.message)
         await self.upgrade(kernel_id)
 
     async def _admit(self, kernel_id: str, fleet: bool) -> None:
-        self._identity = identity = authenticate(
-            self.settings["fleet_token_verifier"], self.request.headers.get("Authorization")
-        )
+        self._identity = identity = authenticate_call(self)
         self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
         place = await self.manager.place(kernel_id)
         self._project = place.project
+        note(self, project=place.project)
         await self.settings["fleet_kernel_access"].require(
             identity, kernel_id, place.project, Role.EDITOR
         )
         if fleet:
-            self._wire = self._fleet_wire(place, identity.user)
+            self._wire = self._fleet_wire(place, identity)
             return
         held = self.settings["fleet_held_messages"]
         self._wire = StockWire(self, self.manager, kernel_id, self._session_id, identity, held)
 
-    def _fleet_wire(self, place: Place, user: str) -> FleetWire | LaunchWire | DeadWire:
+    def _fleet_wire(self, place: Place, identity: Identity) -> FleetWire | LaunchWire | DeadWire:
         nonce = self.get_query_argument("stream", "")
         received = self.get_query_argument("received", None)
         if not nonce or (received is not None and not re.fullmatch("[0-9]{1,18}", received)):
@@ -127,7 +131,8 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             journal,
             cursor=self.get_query_argument("cursor", "") == "1",
             takes_notices=takes_notices,
-            person=person_of(user),
+            person=person_of(identity.user),
+            user=None if identity.service else identity.user,
         )
         if place.link is not None:
             return FleetWire(self, place.link, opening)
@@ -207,6 +212,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
 
     def _end_login(self, end: SocketEnd) -> None:
+        record(self, "websocket.end", Outcome.DENIED, end.reason, kernel=self._kernel_id)
         self.end(NOT_ALLOWED if end.signed_in else NOT_ACCEPTED, end.reason)
 
     def _end_slow(self) -> None:

@@ -92,6 +92,8 @@ class FleetWire:
     def opened(self, opened: Opened) -> None:
         if opened.journal is not None:
             self._socket.push(json.dumps({"type": "journal", "id": opened.journal}))
+        if opened.people is not None and self._opening.cursor:
+            self._socket.push(json.dumps({**opened.people, "type": "people"}))
         self._socket.push(pack_client_frame(opened.start, opened.acknowledged))
         if opened.gap is not None:
             first, last = opened.gap

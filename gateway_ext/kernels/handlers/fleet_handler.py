@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
 
-from gateway_ext.kernels.handlers.authentication import authenticate
+from gateway_ext.kernels.handlers.authentication import authenticate_call
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.relay import Answer
 from gateway_ext.kernels.handlers.routes import require_named
@@ -28,9 +28,7 @@ class FleetHandler(CORSMixin, RefusedCalls):
         entry = require_named(self)
         if self.request.method == "OPTIONS":
             return None
-        self.identity = authenticate(
-            self.settings["fleet_token_verifier"], self.request.headers.get("Authorization")
-        )
+        self.identity = authenticate_call(self)
         if entry.who is Who.SERVICES and self.identity.service is None:
             raise Refusal(403, f"only a service token may {self.deed}")
         return None

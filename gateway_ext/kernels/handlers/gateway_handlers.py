@@ -8,9 +8,11 @@ from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.launch_status import one_line
 from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
+from jupyter_ext.database.encrypted_columns import EncryptedColumns
 from jupyter_ext.wire.routes import (
     CLUSTERS_ROUTE,
     DRAIN_ROUTE,
+    ENCRYPTION_ROUTE,
     GATEWAYS_ROUTE,
     LEFTOVERS_ROUTE,
     POOLS_ROUTE,
@@ -123,10 +125,30 @@ class ClustersHandler(FleetHandler):
         )
 
 
+class EncryptionHandler(FleetHandler):
+    """`/api/fleet/encryption`: with which keys the secrets of kernels are encrypted; for
+    services."""
+
+    deed = "look at keys: use `jupyter fleet secrets`"
+
+    async def get(self) -> None:
+        self.answer({"values": await self._values.count()})
+
+    async def post(self) -> None:
+        await self._values.renew()
+        await self.get()
+
+    @property
+    def _values(self) -> EncryptedColumns:
+        values: EncryptedColumns = self.settings["fleet_encrypted_values"]
+        return values
+
+
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
     (pattern_of(DRAIN_ROUTE), DrainHandler),
     (pattern_of(LEFTOVERS_ROUTE), LeftoversHandler),
     (pattern_of(CLUSTERS_ROUTE), ClustersHandler),
     (pattern_of(POOLS_ROUTE), PoolsHandler),
+    (pattern_of(ENCRYPTION_ROUTE), EncryptionHandler),
 ]

@@ -31,6 +31,7 @@ from gateway_ext.kernels.refusal import (
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.audit.notes import note
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
 from jupyter_ext.wire.routes import (
@@ -74,7 +75,9 @@ class KernelsHandler(FleetHandler):
         new = parse_new_kernel(
             body, self.identity, manager.default_kernel_name, self.settings["eg_client_envs"]
         )
+        note(self, project=new.project, kernel=new.kernel_id)
         require_role(self.identity, new.project, Role.EDITOR)
+        await self.access.require_served(self.identity)
         self.access.met(self.identity, new.project)
         seconds = answer_seconds(self, new.environment)
         answer = await self._start_elsewhere(new, body, seconds)
@@ -183,6 +186,7 @@ class _OneKernelHandler(FleetHandler):
         pause = 0.05
         while True:
             place = await self.manager.place(kernel_id)
+            note(self, project=place.project)
             await self.access.require(self.identity, kernel_id, place.project, role)
             if place.link is not None or place.launching or self.ownerless(place):
                 return place

@@ -21,6 +21,7 @@ from jupyter_ext.wire.routes import (
     CHANNELS_ROUTE,
     CLUSTERS_ROUTE,
     DRAIN_ROUTE,
+    ENCRYPTION_ROUTE,
     EVENTS_ROUTE,
     GATEWAYS_ROUTE,
     GONE_ROUTE,
@@ -101,6 +102,12 @@ ROUTES: tuple[Route, ...] = (
     ),
     _route(
         Who.SERVICES, "DELETE", pattern_of(POOLS_ROUTE), f"{_OURS}.gateway_handlers.PoolsHandler"
+    ),
+    _route(
+        Who.SERVICES,
+        "GET POST",
+        pattern_of(ENCRYPTION_ROUTE),
+        f"{_OURS}.gateway_handlers.EncryptionHandler",
     ),
     # What runs beside a kernel calls labs through its gateway; what it may do there, labs decide.
     route(

@@ -70,8 +70,8 @@ class KernelEnds(KernelCare):
             return
         await self._records.ended(record.kernel_id)
 
-    async def cull(self, rules: CullRules) -> None:
-        """Ends the kernels of this gateway that have been idle for too long."""
+    async def cull(self, rules: CullRules) -> list[KernelRecord]:
+        """Ends the kernels of this gateway that have been idle for too long; returns them."""
         now = datetime.now(UTC)
         culled: list[tuple[KernelRecord, AgentLink]] = []
 
@@ -90,6 +90,7 @@ class KernelEnds(KernelCare):
                     for record, link in culled
                 )
             )
+        return [record for record, _ in culled]
 
     async def _cull(self, link: AgentLink, now: datetime, rules: CullRules) -> KernelRecord | None:
         """Marks the kernel as deleted if it has been idle for too long; its record if so."""

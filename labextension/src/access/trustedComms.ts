@@ -1,11 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
 import { IStreams, type Streams } from '../stream/streams.js';
+import { showWidgets } from './shownWidgets.js';
 
 const TRUST = 'notebook:trust';
-const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
 
 /** Shows the widgets of others in a kernel, once a person trusts the notebook that uses it. */
 export const trustedComms: JupyterFrontEndPlugin<void> = {
@@ -30,14 +29,16 @@ export const trustedComms: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** JupyterLab asks the kernel again for its widgets when it is connected again. */
 async function trustComms(panel: NotebookPanel, streams: Streams): Promise<void> {
   const kernel = panel.sessionContext.session?.kernel;
-  const comms = kernel && streams.get(kernel.id, kernel.clientId)?.comms;
-  if (!kernel || !comms || comms.isTrusted) {
+  const stream = kernel && streams.get(kernel.id, kernel.clientId);
+  if (!kernel || !stream || stream.comms.isTrusted) {
     return;
   }
+  const { comms, people } = stream;
   comms.isTrusted = true;
+  // Their widgets run scripts now, and so may what they have prepared.
+  people.trust();
   const endTrust = () => {
     if (kernel.status === 'restarting' || kernel.status === 'autorestarting') {
       comms.isTrusted = false;
@@ -45,26 +46,5 @@ async function trustComms(panel: NotebookPanel, streams: Streams): Promise<void>
     }
   };
   kernel.statusChanged.connect(endTrust);
-  const drawAgain = () => {
-    comms.toldAll.disconnect(drawAgain);
-    drawWidgetsAgain(panel);
-  };
-  comms.toldAll.connect(drawAgain);
-  await kernel.reconnect();
-}
-
-/** Outputs that have said "model not found" look once more for the widgets that are there now. */
-function drawWidgetsAgain({ content }: NotebookPanel): void {
-  for (const { model } of content.widgets) {
-    if (isCodeCellModel(model) && model.trusted && showsWidget(model)) {
-      model.outputs.trusted = false;
-      model.outputs.trusted = true;
-    }
-  }
-}
-
-function showsWidget({ outputs }: ICodeCellModel): boolean {
-  return Array.from({ length: outputs.length }, (_, at) => outputs.get(at)).some(
-    ({ data }) => WIDGET_VIEW in data
-  );
+  await showWidgets(panel, kernel, comms);
 }

@@ -12,6 +12,8 @@ export interface IDetailsModel extends IStageModel {
   readonly project?: string;
   readonly path?: string;
   readonly launch?: ILaunch | null;
+  /** What keeps it from other kernels of its machine. */
+  readonly walls?: 'namespaces' | 'landlock' | 'none' | null;
   readonly launch_options?: Readonly<Record<string, unknown>>;
 }
 
@@ -43,6 +45,7 @@ export function detailsOf(
     [trans.__('Started by'), model.username ?? ''],
     [trans.__('Project'), model.project ?? ''],
     ...users(model, sessions, trans),
+    [trans.__('Kept apart by'), wallsWords(model, trans)],
     [trans.__('Id'), model.id]
   ];
   return {
@@ -63,6 +66,19 @@ function users(
     return [[trans.__('File'), file?.document_path ?? file?.path ?? model.path ?? '']];
   }
   return using.map(({ name }) => [trans.__('Console'), name]);
+}
+
+function wallsWords(model: IDetailsModel, trans: TranslationBundle): string {
+  switch (model.walls) {
+    case 'namespaces':
+      return trans.__('namespaces of its own');
+    case 'landlock':
+      return trans.__('Landlock alone: it shares temporary files with other kernels');
+    case 'none':
+      return trans.__('nothing: kernels of its project can read its memory and files');
+    default:
+      return '';
+  }
 }
 
 function stateWords(model: IDetailsModel, trans: TranslationBundle): string {

@@ -32,12 +32,23 @@ const WAYS = new Map<string, WayToDraw>([
   ['application/vnd.jupyter.widget-view+json', 'opened']
 ]);
 
+/** The types that JupyterLab shows after it has removed something from them, unless they are trusted. */
+const CLEANED = new Set(['text/markdown', 'text/latex']);
+
 /**
  * Types that are not named may be anything: an extension's renderer that calls itself safe has
  * fetched files of this page's user for others (Vega, by a URL in its specification).
  */
 export function wayToDraw(mimeType: string): WayToDraw {
   return WAYS.get(mimeType) ?? 'text';
+}
+
+/**
+ * Whether a type is drawn alike whether it is trusted or not: nothing of it runs, and nothing has to be
+ * removed from it.
+ */
+export function isSameForAll(mimeType: string): boolean {
+  return wayToDraw(mimeType) === 'shown' && !CLEANED.has(mimeType);
 }
 
 /**

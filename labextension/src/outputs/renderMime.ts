@@ -16,6 +16,7 @@ import { guardFiles } from './guardedFiles.js';
 import { GuardedRegistry } from './guardedRegistry.js';
 import { drawWithoutIsolation } from './isolatedOutputs.js';
 import { addLocalLinks, localLinkHandler } from './localLinks.js';
+import { distrustPreparedOutputs } from './preparedOutputs.js';
 import { inFleet } from '../user/pageUser.js';
 
 export const renderMime: JupyterFrontEndPlugin<IRenderMimeRegistry> = {
@@ -60,6 +61,7 @@ export const renderMime: JupyterFrontEndPlugin<IRenderMimeRegistry> = {
     }
     drawWithoutIsolation();
     distrustForeignCells();
+    distrustPreparedOutputs();
     guardFiles(app.docRegistry);
     return new GuardedRegistry(options, {
       url: URLExt.join(PageConfig.getBaseUrl(), 'fleet/frame'),

@@ -2,6 +2,7 @@ import type { CodeCell } from '@jupyterlab/cells';
 import type { OutputArea } from '@jupyterlab/outputarea';
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 
+import { untrust } from '../outputs/untrust.js';
 import { madeMessage } from '../stream/madeMessages.js';
 import type { IHeld, IRecord } from '../stream/record.js';
 import { numberOf } from '../stream/numbered.js';
@@ -144,11 +145,6 @@ function end(future: Future, { reply, count }: IRecord): void {
   void handler.handleMsg(madeMessage(header.session, 'shell', 'execute_reply', content, header));
   const idle = { execution_state: 'idle' };
   void handler.handleMsg(madeMessage(header.session, 'iopub', 'status', idle, header));
-}
-
-function untrust(model: CodeCell['model']): void {
-  model.trusted = false;
-  model.deleteMetadata('trusted');
 }
 
 /** Something may come into outputs that are trusted, which this page has not asked for. */

@@ -7,6 +7,7 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
 import { sameContent } from '../contents/sameContent.js';
 import { settledOutputs } from '../contents/settledOutputs.js';
+import { followKernel } from '../kernels/followKernel.js';
 import { watchKernelPanels } from '../kernels/kernelPanels.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
@@ -81,27 +82,6 @@ const TURN_MS = 60_000;
 interface IManagers {
   readonly kernels: Kernel.IManager;
   readonly contents: Contents.IManager;
-}
-
-/** Call `found` with each kernel that a document gets, and its stream. */
-function followKernel(
-  context: ISessionContext,
-  streams: Streams,
-  found: (kernel: Kernel.IKernelConnection, stream: KernelStream) => void
-): void {
-  const seen = new WeakSet<KernelStream>();
-  const look = () => {
-    const kernel = context.session?.kernel;
-    const stream = kernel && streams.get(kernel.id, kernel.clientId);
-    if (stream && !seen.has(stream)) {
-      seen.add(stream);
-      found(kernel, stream);
-    }
-  };
-  context.kernelChanged.connect(look);
-  streams.added.connect(look);
-  context.disposed.connect(() => streams.added.disconnect(look));
-  look();
 }
 
 function followNotebook(

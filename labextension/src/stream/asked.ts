@@ -14,12 +14,29 @@ export interface IReplayPart {
   readonly limit?: number;
   /** Null if nothing was lost; absent from agents of the version before. */
   readonly restarted?: IEndedProcess | null;
+  /** Who has used which process of those in the index; absent from agents of the version before. */
+  readonly people?: Readonly<Record<number, readonly (string | null)[]>>;
   readonly numbers: readonly number[];
   /** Of the first part, also what of the others was gone when the question came. */
   readonly missing: Runs;
   readonly fence: number;
   readonly part: number;
   readonly parts: number;
+}
+
+/** What a page asks: what its cells hold, and what to do before the answer is handed over. */
+export interface IQuestion {
+  /**
+   * What each code cell holds, by cell id. Called again when the question was lost (by a restart),
+   * after a gap in the journal, and after a connection without a cursor.
+   */
+  readonly cells: () => Record<string, IHeld | null>;
+  /** Called before the messages of an answer are handed over. It adopts. */
+  readonly begin: (index: readonly IIndexed[], missing: Runs) => void;
+  /** Called with what the journal has lost of a later part, before what follows that. */
+  readonly lacks: (missing: Runs) => void;
+  /** Called when the first answer has been handled. */
+  readonly answered: () => void;
 }
 
 /** A question that is being answered. */

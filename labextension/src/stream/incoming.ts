@@ -1,7 +1,7 @@
 import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
-import { Asked, type IReplayPart } from './asked.js';
+import { Asked, type IQuestion, type IReplayPart } from './asked.js';
 import { AskedState } from './askedState.js';
 import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
@@ -10,7 +10,8 @@ import { HeldBack, isAnswered, isWanted } from './heldBack.js';
 import { FLEET_CHANNEL, isFleet, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf } from './numbered.js';
-import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import type { KernelPeople } from './kernelPeople.js';
+import type { IRecord } from './record.js';
 import { SeenMessages } from './seenMessages.js';
 import { turn } from './turn.js';
 import { V1_PROTOCOL } from './wire.js';
@@ -22,19 +23,10 @@ const HOLD_MS = 8_000;
 /** The messages of an answer are read for so long in one task. */
 const READ_MS = 10;
 
-/** What a page asks: what its cells hold, and what to do before the answer is handed over. */
-export interface IQuestion {
-  readonly cells: () => Record<string, IHeld | null>;
-  readonly begin: (index: readonly IIndexed[], missing: Runs) => void;
-  /** Called with what the journal has lost of a later part, before that is handed over. */
-  readonly lacks: (missing: Runs) => void;
-  /** Called when the first answer has been handled. */
-  readonly answered: () => void;
-}
-
 export interface IIncomingOptions {
   readonly sessionId: string;
   readonly serializer: ServerConnection.ISettings['serializer'];
+  readonly people: KernelPeople;
   readonly state: (say: (message: Message) => void) => AskedState;
   /** Gives JupyterLab a message or, if that cannot be read, its data. */
   readonly give: (data: unknown) => void;
@@ -91,6 +83,7 @@ export class Incoming {
     let message: Message;
     try {
       message = numbered(this._read(data, V1_PROTOCOL), number);
+      message = this._options.people.taken(message, number);
       this._seen.add(message);
     } catch (error) {
       // It would come again and again.
@@ -147,7 +140,7 @@ export class Incoming {
       return;
     }
     if (!this._seen.has(message)) {
-      this.push(message);
+      this.push(this._options.people.taken(message));
     }
   }
 
@@ -193,6 +186,7 @@ export class Incoming {
   stop(): void {
     clearTimeout(this._holdTimer);
     this.state.stop();
+    this._options.people.stop();
     this._queue.clear();
     this._handover.stop();
     this._giveUp();
@@ -221,6 +215,7 @@ export class Incoming {
   /** The page is connected with a cursor for the first time, or again: the journal is at `start`. */
   begin(start: number): void {
     this.received = start;
+    this._options.people.reached(start);
     clearTimeout(this._holdTimer);
     this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
     if (this._question && !this._asked) {
@@ -242,6 +237,7 @@ export class Incoming {
    */
   missed(limit: number | null): void {
     this.limit = limit;
+    this._options.people.lost();
     this.state.start();
     if (this._question) {
       this._ask();
@@ -252,6 +248,8 @@ export class Incoming {
   /** The kernel has another journal, and has had no number of this one; it is at `start`. */
   startAnew(start: number): void {
     this.received = start;
+    this._options.people.lost();
+    this._options.people.reached(start);
     this.state.start();
     this.release();
     this.askAgain();
@@ -260,6 +258,7 @@ export class Incoming {
   /** There is no cursor: what is to be asked waits until there is one. */
   withoutCursor(): void {
     this.received = null;
+    this._options.people.withoutCursor();
     this._giveUp();
     this.release();
   }
@@ -349,7 +348,9 @@ export class Incoming {
     answered();
   }
 
-  private _begin(asked: Asked, { index = [], missing, limit, restarted }: IReplayPart): void {
+  private _begin(asked: Asked, part: IReplayPart): void {
+    const { index = [], missing, limit, restarted } = part;
+    this._options.people.answered(part);
     this.limit = limit ?? this.limit;
     this.earlier.told(restarted);
     asked.answered(index, missing);
@@ -377,7 +378,7 @@ export class Incoming {
     if (!isWanted(message, asked.adopted)) {
       return;
     }
-    message = asked.numbered(message, number);
+    message = this._options.people.replayed(asked.numbered(message, number));
     if (asked.done.has(parentOf(message))) {
       this._queue.push(past(message));
     } else {

@@ -15,6 +15,7 @@ import { Incoming } from './incoming.js';
 import { INotice, launchStatus } from './launchNotices.js';
 import { OwnComms } from './ownComms.js';
 import { PageVoice } from './pageVoice.js';
+import { KernelPeople } from './kernelPeople.js';
 import { BAD_MESSAGE, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
 import type { IStreamSettings, IStreamSocket, StreamState } from './streamState.js';
@@ -42,12 +43,15 @@ export class KernelStream {
     private readonly _url: string,
     private readonly _settings: IStreamSettings
   ) {
-    const { serializer, leftovers, untracked, askModel } = _settings;
+    const { serializer, leftovers, untracked, askModel, trusted } = _settings;
+    this.people = new KernelPeople(kernelId, trusted);
+    this.people.changed.connect(() => this.comms.trustOnly(this.people.isMine));
     const model = modelUrl(_url);
     this._ends = new Ends(kernelId, sessionId, leftovers, message => this._packed(message));
     this._incoming = new Incoming({
       sessionId,
       serializer,
+      people: this.people,
       state: say =>
         new AskedState(untracked, async () => (await askModel(model))?.state ?? null, say),
       give: data => this._socket?.deliver(data),
@@ -80,6 +84,7 @@ export class KernelStream {
 
   /** Which comms JupyterLab hears of. */
   readonly comms = new OwnComms();
+  readonly people: KernelPeople;
 
   /** The id of the kernel's journal; null if it has none, or has not told yet. */
   get journal(): string | null {
@@ -109,10 +114,8 @@ export class KernelStream {
    * those requests that `begin` has adopted, from their first one, and changes of displays; of
    * what was held back, all else. A stream without a journal resolves at once, and asks when it has one.
    *
-   * @param cells - What each code cell holds, by cell id. Called again when the question was lost (by a
-   * restart), after a gap in the journal, and after a connection without a cursor.
-   * @param begin - Called before the messages of an answer are handed over. It adopts.
-   * @param lacks - Called with what the journal has lost since then, before what follows that.
+   * See `IQuestion` for `cells`, `begin` and `lacks`.
+   *
    * @returns when the first answer has been handled.
    */
   replay(
@@ -225,9 +228,7 @@ export class KernelStream {
   private _opened(protocol: string): void {
     if (protocol === FLEET_PROTOCOL) {
       this._talk = 'cursor';
-      if (this._socket) {
-        this._openSocket(this._socket, V1_PROTOCOL);
-      }
+      this._openSocket(this._socket, V1_PROTOCOL);
       return;
     }
     this._talk = 'plain';
@@ -238,14 +239,12 @@ export class KernelStream {
     for (const message of this._ends.renew()) {
       this._connector.send(message);
     }
-    if (this._socket) {
-      this._openSocket(this._socket, protocol);
-    }
+    this._openSocket(this._socket, protocol);
     this._set({ is: 'connected' });
   }
 
-  private _openSocket(socket: IStreamSocket, protocol: string): void {
-    if (socket === this._socket && socket !== this._openedSocket) {
+  private _openSocket(socket: IStreamSocket | null, protocol: string): void {
+    if (socket && socket === this._socket && socket !== this._openedSocket) {
       this._openedSocket = socket;
       socket.opened(protocol);
       this._incoming.resume();
@@ -300,6 +299,7 @@ export class KernelStream {
   }
 
   private _noticed(notice: INotice): void {
+    this.people.noticed(notice);
     const status = launchStatus(notice);
     if (status) {
       this._voice.status(status);

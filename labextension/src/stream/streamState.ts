@@ -2,6 +2,7 @@ import type { ServerConnection } from '@jupyterlab/services';
 
 import type { SignIn } from '../user/signIn.js';
 import type { Leftovers } from './leftovers.js';
+import type { TrustedPeople } from './trustedPeople.js';
 
 /** How things stand between this page and a kernel. */
 export type StreamState =
@@ -36,6 +37,7 @@ export interface IStreamSettings {
   readonly signIn: SignIn;
   readonly serializer: ServerConnection.ISettings['serializer'];
   readonly leftovers: Leftovers;
+  readonly trusted: TrustedPeople;
   /** The types of requests whose statuses JupyterLab ignores. */
   readonly untracked: readonly string[];
   /** Asks the server about the kernel whose model is at a URL; null if it does not answer. */

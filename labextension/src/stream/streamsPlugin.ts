@@ -3,6 +3,7 @@ import { ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
 import { tabStorage } from '../page/tabStorage.js';
+import { pageUser } from '../user/pageUser.js';
 import type { SignIn } from '../user/signIn.js';
 import { Fetch, heldFetch } from '../user/signInFetch.js';
 import { ISignIn } from '../user/signInPlugin.js';
@@ -10,6 +11,7 @@ import { Leftovers } from './leftovers.js';
 import { AskingPages, ILivingPages, LockingPages } from './livingPages.js';
 import { IStreams, Streams } from './streams.js';
 import type { IKernelAnswer } from './streamState.js';
+import { TrustedPeople } from './trustedPeople.js';
 
 /** A server that does not answer in this time cannot say why it refused a websocket. */
 const ANSWER_MS = 5_000;
@@ -29,6 +31,7 @@ export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
     const streams = new Streams({
       signIn,
       serializer: stock.serializer,
+      trusted: new TrustedPeople(tabStorage(), pageUser()?.username ?? null),
       leftovers: new Leftovers(tabStorage(), () => signIn.user, livingPages()),
       untracked: JSON.parse(PageConfig.getOption('untracked_message_types') || '[]') as string[],
       askModel: asker(fetch)

@@ -43,7 +43,7 @@ def run(bench: Bench) -> Table:
     bench.stack.callback(gateways.stop)
     kernel_id = gateways.start_kernel(0)
     with gateways.client().channels(gateways.urls[1], kernel_id) as channels:
-        pid = channels.run("import os; print(os.getpid())")
+        pid = channels.run("import os; print(get_ipython().kernel.ident)")
 
     def measure_of(number: signal.Signals | None) -> Measure:
         def measure() -> tuple[float, dict[str, float]]:
@@ -68,7 +68,7 @@ def run(bench: Bench) -> Table:
                 changed = False
                 while not changed:
                     changed = gateways.owner(kernel_id, other) not in (None, url)
-                    if page.run("print(os.getpid())") != pid:
+                    if page.run("print(get_ipython().kernel.ident)") != pid:
                         raise AssertionError("it is not the same kernel any more")
 
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.chaos.pages.contender import Contender
 from tests.chaos.pages.fleet_contender import FleetContender
 from tests.chaos.pages.peer_contenders import NbmodelContender, StockContender
 from tests.e2e.chromium import launch
+from tests.servers.folder_for_kernels import folder_for_kernels
 
 CONTENDERS: dict[str, type[Contender]] = {
     one.name: one for one in (FleetContender, StockContender, NbmodelContender)
@@ -33,9 +33,7 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def running(name: str) -> Iterator[Contender]:
     """The contender of this name, in a folder of its own in which kernels of any user may write."""
-    with tempfile.TemporaryDirectory(prefix="pages-", dir="/tmp", ignore_cleanup_errors=True) as at:
-        folder = Path(at)
-        folder.chmod(0o711)
+    with folder_for_kernels("pages-") as folder:
         contender = CONTENDERS[name](folder)
         try:
             yield contender

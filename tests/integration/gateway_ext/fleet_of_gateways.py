@@ -17,6 +17,7 @@ import requests
 import websocket
 
 from gateway_ext.agent.process_tree import descendants
+from gateway_ext.agent.walls.first_process import SHOWN
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
@@ -91,6 +92,13 @@ def agents_of(kernel_id: str) -> list[int]:
         if _reads(process / "environ", f"KERNEL_ID={kernel_id}")
         and _reads(process / "cmdline", "\0gateway_ext.agent\0")
     ]
+
+
+def kernel_process(kernel_id: str) -> int:
+    """The kernel's own process, as its machine numbers it: inside its walls it has another one."""
+    (agent,) = agents_of(kernel_id)
+    below = [process.pid for process in descendants(agent)]
+    return next(pid for pid in below if not _reads(Path(f"/proc/{pid}/cmdline"), SHOWN))
 
 
 def kill_container(kernel_id: str) -> float:
@@ -398,6 +406,11 @@ class Gateways:
             },
             directory=folder,
         )
+
+    def home(self, project: str = "demo") -> Path:
+        """The folder in which kernels of a project start, which they see within their walls; it is
+        there once one was started."""
+        return self.directory / "k" / "projects" / project
 
     def start_again(self, number: int) -> None:
         """Starts a gateway that has ended, at the same address."""

@@ -68,10 +68,11 @@ def test_kernels_of_a_user_run_as_that_user_and_change_hands(users_gateways: Gat
     kernel_id = gateways.start_kernel(0)
     url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
     with client.channels(gateways.urls[1], kernel_id) as channels:
-        pid = channels.run("import os; print(os.getpid())")
-        assert channels.run("x = 41; print(os.getuid(), os.getgid())") == f"{UID} {UID}\n"
+        pid = channels.run("print(get_ipython().kernel.ident)")
+        channels.run("import os; x = 41")
+        assert channels.run("print(os.getuid(), os.getgid())") == f"{UID} {UID}\n"
         gateways.processes[0].signal(signal.SIGKILL)
-        assert channels.run("print(x + 1, os.getpid())") == f"42 {pid}"
+        assert channels.run("print(x + 1, get_ipython().kernel.ident)") == f"42 {pid}"
         assert client.call("POST", f"{url}/restart").status_code == 200
         assert channels.run("print('x' in dir())") == "False\n"
     (agent,) = agents_of(kernel_id)

@@ -17,6 +17,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     Channels,
     Gateways,
     agents_of,
+    kernel_process,
     wait_until,
 )
 from tests.integration.gateway_ext.frozen_gateway import freeze
@@ -25,8 +26,8 @@ from tests.integration.gateway_ext.records_of import records_as
 from tests.integration.gateway_ext.test_gateway_launches import stock_server
 
 PRINT_LINES = """
-import os, time
-print(os.getpid(), flush=True)
+import time
+print(get_ipython().kernel.ident, flush=True)
 for number in range(40):
     print(f"line {number}", flush=True)
     time.sleep(0.1)
@@ -48,7 +49,7 @@ def test_owner_is_killed_while_a_cell_prints(own_gateways: Gateways) -> None:
         return [records[kernel_id].epoch for kernel_id, _ in kernels]
 
     before = pages(1)
-    pids = [page.run("import os; x = 41; print(os.getpid())").strip() for page in before]
+    pids = [page.run("x = 41; print(get_ipython().kernel.ident)").strip() for page in before]
     cells = [page.execute(PRINT_LINES) for page in before]
     threading.Timer(1.5, gateways.processes[0].signal, [signal.SIGKILL]).start()
     for page, (kernel_id, _), pid, cell in zip(before, kernels, pids, cells, strict=True):
@@ -64,7 +65,7 @@ def test_owner_is_killed_while_a_cell_prints(own_gateways: Gateways) -> None:
     after = pages(0)
     assert [page.run("print(x + 2)") for page in after] == ["43\n", "43\n"]
     gateways.processes[1].signal(signal.SIGKILL)
-    assert [page.run("import os; print(os.getpid())").strip() for page in after] == pids
+    assert [page.run("print(get_ipython().kernel.ident)").strip() for page in after] == pids
     assert all(now > then for now, then in zip(epochs(), earlier, strict=True))
 
 
@@ -75,7 +76,7 @@ def test_rolling_restart_by_sigterm(own_gateways: Gateways) -> None:
         gateways.client().channels(gateways.urls[number], kernel_id)
         for number, kernel_id in enumerate(kernels)
     ]
-    pids = [each.run("import os; print(os.getpid())").strip() for each in channels]
+    pids = [each.run("print(get_ipython().kernel.ident)").strip() for each in channels]
     # A client of the leaving gateway itself is told to come again; that of the other is not.
     request = channels[1].execute(PRINT_LINES)
     began = time.monotonic()
@@ -99,7 +100,7 @@ def test_rolling_restart_by_sigterm(own_gateways: Gateways) -> None:
         # On a busy machine an agent may still be on its way.
         wait_until(lambda kernel_id=kernel_id: gateways.owner(kernel_id) == gateways.urls[0])
         with gateways.client().channels(gateways.urls[0], kernel_id) as again:
-            assert again.run("import os; print(os.getpid())").strip() == pid
+            assert again.run("print(get_ipython().kernel.ident)").strip() == pid
 
 
 def test_the_only_gateway_ends_and_comes_back(own_gateways: Gateways) -> None:
@@ -107,7 +108,7 @@ def test_the_only_gateway_ends_and_comes_back(own_gateways: Gateways) -> None:
     gateways.processes[1].stop()
     kernel_id = gateways.start_kernel(0)
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
-        pid = channels.run("import os; x = 41; print(os.getpid())").strip()
+        pid = channels.run("x = 41; print(get_ipython().kernel.ident)").strip()
     began = time.monotonic()
     gateways.processes[0].stop()
     assert time.monotonic() - began < 5
@@ -117,7 +118,7 @@ def test_the_only_gateway_ends_and_comes_back(own_gateways: Gateways) -> None:
     url = f"{gateways.urls[0]}/api/kernels"
     assert [kernel["id"] for kernel in gateways.client().call("GET", url).json()] == [kernel_id]
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
-        assert channels.run("import os; print(os.getpid(), x + 1)") == f"{pid} 42\n"
+        assert channels.run("print(get_ipython().kernel.ident, x + 1)") == f"{pid} 42\n"
 
 
 def test_a_gateway_that_was_frozen_does_nothing(gateways: Gateways) -> None:
@@ -212,7 +213,7 @@ def test_a_restart_at_the_moment_in_which_the_agent_ends_starts_a_new_one(
 def test_a_claim_that_comes_too_late_is_made_good(gateways: Gateways) -> None:
     kernel_id, logged = gateways.start_kernel(0), len(gateways.log(0))
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
-        pid = channels.run("import os; x = 41; print(os.getpid())")
+        pid = channels.run("x = 41; print(get_ipython().kernel.ident)")
         # What the other gateway wrote when the database answered at last: the agent had given it
         # up, and had come here.
         records = records_as(gateways, "gateway-1")
@@ -230,7 +231,7 @@ def test_a_claim_that_comes_too_late_is_made_good(gateways: Gateways) -> None:
     for url in gateways.urls:
         assert gateways.client().call("POST", f"{url}/api/kernels/{kernel_id}/interrupt").ok
         with gateways.client().channels(url, kernel_id) as page:
-            assert page.run("import os; print(os.getpid())") == pid
+            assert page.run("print(get_ipython().kernel.ident)") == pid
     assert "its record has another owner" in gateways.log(0)[logged:]
 
 
@@ -240,7 +241,8 @@ def test_an_agent_that_was_given_up_ends_and_harms_nothing(own_gateways: Gateway
     kernel_id = gateways.start_kernel(0)
     url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
     with client.channels(gateways.urls[0], kernel_id) as channels:
-        old_kernel = int(channels.run("import os; print(os.getpid())"))
+        born = channels.run("print(get_ipython().kernel.ident)")
+    old_kernel = kernel_process(kernel_id)
     (old_agent,) = agents_of(kernel_id)
     os.kill(old_agent, signal.SIGSTOP)
     try:
@@ -252,7 +254,7 @@ def test_an_agent_that_was_given_up_ends_and_harms_nothing(own_gateways: Gateway
         assert asyncio.run(records.set_dead(kernel_id, epoch, "so it was believed"))
         assert client.call("POST", f"{url}/restart").status_code == 200
         page = client.channels(gateways.urls[0], kernel_id)
-        assert int(page.run("x = 41; import os; print(os.getpid())")) != old_kernel
+        assert page.run("x = 41; print(get_ipython().kernel.ident)") != born
         (agent,) = set(agents_of(kernel_id)) - {old_agent}
     finally:
         os.kill(old_agent, signal.SIGCONT)

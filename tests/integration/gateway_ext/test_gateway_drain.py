@@ -36,14 +36,14 @@ def test_drained_evenly_and_without_ending(own_gateways: Gateways) -> None:
         kernels = list(pool.map(gateways.start_kernel, [0] * 4))
     gateways.add()
     with gateways.client().channels(gateways.urls[0], kernels[0]) as channels:
-        pid = channels.run("import os; x = 41; print(os.getpid())")
+        pid = channels.run("x = 41; print(get_ipython().kernel.ident)")
         url = f"{gateways.urls[0]}/api/fleet/gateways/gateway-0/drain"
         assert gateways.client().call("POST", url).status_code == 403
         # Asked for at another one, carried out where it was meant.
         answer = drain(gateways, 0, at=1)
         assert (answer.status_code, answer.json()["kernels"]) == (200, 0), answer.text
         # A page of the drained gateway goes on through it.
-        assert channels.run("import os; x += 1; print(x, os.getpid())") == f"42 {pid}"
+        assert channels.run("x += 1; print(x, get_ipython().kernel.ident)") == f"42 {pid}"
     wait_until(
         lambda: kernels_by_gateway(gateways, 1) == {"gateway-0": 0, "gateway-1": 2, "gateway-2": 2}
     )
@@ -71,7 +71,7 @@ def test_drained_evenly_and_without_ending(own_gateways: Gateways) -> None:
     for kernel_id in kernels:
         wait_until(lambda kernel_id=kernel_id: gateways.owner(kernel_id, 2) == gateways.urls[2], 30)
     with gateways.client().channels(gateways.urls[2], kernels[0]) as channels:
-        assert channels.run("import os; x += 1; print(x, os.getpid())") == f"43 {pid}"
+        assert channels.run("x += 1; print(x, get_ipython().kernel.ident)") == f"43 {pid}"
     assert "interrupt ada" in [
         f"{event['event']} {event['username']}" for event in gateways.events(kernels[0], 2)
     ]

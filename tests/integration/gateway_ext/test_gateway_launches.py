@@ -205,7 +205,7 @@ def impatient(seconds: int) -> Iterator[Gateways]:
     `gate` exists, the one called `hangs` never answers, the agent of `apart` never connects."""
     changes = {"FleetGatewayApp": {"launch_seconds": seconds}}
     with running_gateways(changes=changes) as gateways:
-        gate = str(gateways.directory / "gate")
+        gate = str(gateways.home() / "gate")
         waits = f"import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.1)\n"
         for name, code in (("gated", waits + KERNEL), ("hangs", "import time; time.sleep(1000)")):
             argv = [kernel_python(), "-c", code, "-f", "{connection_file}"]
@@ -236,7 +236,7 @@ def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_ha
     gated: Gateways, number: int
 ) -> None:
     gateways, client = gated, gated.client()
-    (gateways.directory / "gate").unlink(missing_ok=True)
+    (gateways.home() / "gate").unlink(missing_ok=True)
     kernel_id = begin(gateways, "gated")
     connected(gateways, kernel_id)
     url = f"{gateways.urls[number]}/api/kernels/{kernel_id}"
@@ -261,7 +261,7 @@ def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_ha
         wait_until(interrupt)
         assert dropped == [("", {"status": "aborted"})]
         assert client.call("GET", url).json()["state"] == "launching"
-        (gateways.directory / "gate").touch()
+        (gateways.home() / "gate").touch()
         channels.wait_at_most(40)
         assert channels.run("print('after')") == "after\n"
 

@@ -71,25 +71,25 @@ def test_a_kernel_that_uses_too_much_memory_says_why_it_was_ended(limited: Gatew
     wait_until(lambda: set(cgroups()) <= set(before))
 
 
-def test_what_left_a_kernel_ends_with_its_cgroup_though_the_agent_was_killed(
-    limited: Gateways,
-) -> None:
-    gateways, client = limited, limited.client()
+def test_what_left_a_kernel_ends_with_its_cgroup_though_the_agent_was_killed() -> None:
+    # Within walls it ends with the kernel's first process, whatever it has left.
+    app = {"kernel_memory": 300 * 2**20, "kernel_walls": "none"}
     before = cgroups()
-    kernel_id = gateways.start_kernel(0)
-    if set(cgroups()) <= set(before):
-        pytest.skip("no memory cgroup can be made here")
-    with client.channels(gateways.urls[0], kernel_id) as page:
-        left = page.run(
-            "import subprocess\n"
-            "print(subprocess.Popen(['sleep', '300'], start_new_session=True).pid)"
-        )
-    (agent,) = agents_of(kernel_id)
-    os.kill(agent, signal.SIGKILL)
-    wait_until(lambda: model(gateways, 1, kernel_id)["state"] == "dead")
-    client.call("DELETE", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
-    wait_until(lambda: not started_at(int(left)))
-    wait_until(lambda: set(cgroups()) <= set(before))
+    with running_gateways(changes={"FleetGatewayApp": app}) as gateways:
+        client, kernel_id = gateways.client(), gateways.start_kernel(0)
+        if set(cgroups()) <= set(before):
+            pytest.skip("no memory cgroup can be made here")
+        with client.channels(gateways.urls[0], kernel_id) as page:
+            left = page.run(
+                "import subprocess\n"
+                "print(subprocess.Popen(['sleep', '300'], start_new_session=True).pid)"
+            )
+        (agent,) = agents_of(kernel_id)
+        os.kill(agent, signal.SIGKILL)
+        wait_until(lambda: model(gateways, 1, kernel_id)["state"] == "dead")
+        client.call("DELETE", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
+        wait_until(lambda: not started_at(int(left)))
+        wait_until(lambda: set(cgroups()) <= set(before))
 
 
 def test_an_idle_kernel_is_ended_after_a_warning_and_one_that_works_is_not(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import websocket
 
@@ -21,6 +22,7 @@ from gateway_ext.agent.process_identity import boot_id, started_at, this_host
 from gateway_ext.ownership.kernel_records import NewKernel
 from jupyter_ext.wire.proof import PROTOCOL, agent_proof
 from tests.integration.gateway_ext.fleet_of_gateways import (
+    Client,
     Gateways,
     agents_of,
     kernel_python,
@@ -28,7 +30,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     wait_until,
 )
 from tests.integration.gateway_ext.records_of import project_uids, records_as, write_launched
-from tests.servers.short_folder import short_folder
+from tests.servers.folder_for_kernels import folder_for_kernels
 
 STATE = {"process": "running", "execution_state": "idle"}
 KEY = b"k" * 32
@@ -161,6 +163,17 @@ def test_an_agent_gets_no_other_kernel(gateways: Gateways, kernel_id: str) -> No
         answer = introduce(gateways, other, KEY)
         assert (answer["type"], answer["reason"]) == ("refused", "key")
         assert f"kernel {other}: agent refused" in gateways.log(0)
+    # Nor is it a token, or signs one.
+    claims = {
+        "sub": "ada",
+        "iss": "platform",
+        "exp": time.time() + 60,
+        "projects": {"demo": "owner"},
+    }
+    for token in (KEY.hex(), jwt.encode(claims, KEY, "HS256")):
+        for path in (f"/api/kernels/{kernel_id}", "/api/kernels", "/api/fleet/gateways"):
+            for url in gateways.urls:
+                assert Client(token).call("GET", url + path).status_code == 401
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +239,7 @@ def launches(launching: Gateways) -> Iterator[dict[str, tuple[Launch, Any]]]:
     with ExitStack() as stack:
 
         def launch(name: str) -> Launch:
-            folder = stack.enter_context(short_folder("fleet-flag-"))
+            folder = stack.enter_context(folder_for_kernels("fleet-flag-"))
             folder.chmod(0o755)
             return Launch(str(uuid.uuid4()), name, folder / "flag")
 

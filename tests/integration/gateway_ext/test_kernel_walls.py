@@ -4,9 +4,12 @@ import json
 import os
 from collections.abc import Iterator
 
+import psutil
 import pytest
+import websocket
 
 from gateway_ext.agent.process_tree import descendants
+from gateway_ext.agent.walls import landlock
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Channels,
     Gateways,
@@ -14,6 +17,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
+from tests.integration.gateway_ext.kernel_attack import attack_on
 from tests.integration.gateway_ext.test_gateway_as_a_user import (
     UID,
     UsersGateways,
@@ -28,51 +32,6 @@ open("/tmp/held", "w").write(held)
 open("/dev/shm/held", "w").write(held)
 born = uuid.uuid4().hex
 print(os.getpid(), born)
-"""
-
-# Every attempt is one that must fail; those that do not are printed.
-ATTACK = """
-import ctypes, json, os, signal
-targets = json.loads(TARGETS)
-tried, reached = 0, []
-libc = ctypes.CDLL(None, use_errno=True)
-
-def attempt(name, function):
-    global tried
-    tried += 1
-    try:
-        result = function()
-    except Exception:
-        return
-    if result is not False:
-        reached.append(name)
-
-for name, pid in targets["processes"].items():
-    for file in ("environ", "mem", "maps", "cmdline", "status"):
-        attempt(f"{file} of {name}", lambda: open(f"/proc/{pid}/{file}", "rb"))
-    attempt(f"signal {name}", lambda: os.kill(pid, 0))
-    attempt(f"watch {name}", lambda: os.pidfd_open(pid))
-    attempt(f"trace {name}", lambda: libc.ptrace(16, pid, 0, 0) == 0)
-for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-    if pid not in (1, os.getpid()):
-        parent = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
-        attempt(f"see process {pid}", lambda: int(parent) not in (1, os.getpid()))
-for name in ("mem", "environ", "maps"):
-    attempt(f"{name} of the first process", lambda: open(f"/proc/1/{name}", "rb"))
-for path in targets["folders"]:
-    attempt("list " + path, lambda: os.listdir(path))
-    attempt("create in " + path, lambda: open(os.path.join(path, "mine"), "w"))
-for path in targets["files"]:
-    attempt("read " + path, lambda: open(path, "rb"))
-for place in ("/tmp", "/dev/shm", "/var/tmp"):
-    attempt("read in " + place, lambda: open(place + "/held"))
-attempt("shared memory", lambda: libc.shmget(targets["segment"], 16, 0) != -1)
-for flags in (0x20000, 0x10000000, 0x20000000, 0x40000000):
-    attempt(f"unshare {flags:x}", lambda: libc.unshare(flags) == 0)
-attempt("unmount /tmp", lambda: libc.umount2(b"/tmp", 2) == 0)
-attempt("mount", lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0)
-attempt("namespaces allowed", lambda: open("/proc/sys/user/max_user_namespaces", "w").write("9"))
-print(json.dumps([tried, reached]))
 """
 
 
@@ -96,35 +55,61 @@ def run_in(gateways: Gateways, kernel_id: str, code: str) -> str:
 
 def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways) -> None:
     other, mine = (walled.start_kernel(0, name="lossless") for _ in range(2))
+    # Another project has another user id.
+    people = walled.client("bob", other="owner")
+    body = {"name": "lossless", "project": "other"}
+    strange = people.call("POST", f"{walled.urls[0]}/api/kernels", json=body).json()["id"]
+    with people.channels(walled.urls[0], strange) as channels:
+        uid = int(channels.run("import os; open('secret.txt', 'w').write('x'); print(os.getuid())"))
     run_in(walled, other, HOLD)
     # A segment of SysV shared memory, which has no place in any folder.
     segment = 0x7421_0000 + os.getpid() % 0xFFFF
     make = f"import ctypes; print(ctypes.CDLL(None).shmget({segment}, 64, 0o1666))"
     assert int(run_in(walled, other, make)) >= 0
-    (agent,) = agents_of(other)
+    # And a socket without a path.
+    listen = "import socket; s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + NAME); s.listen()"
+    name = f"fleet-walls-{os.getpid()}"
+    run_in(walled, other, listen.replace("NAME", repr(name)))
     (own_agent,) = agents_of(mine)
-    below = [process.pid for process in descendants(agent)]
-    assert len(below) == 2
-    names = {"its agent": own_agent, "the other's agent": agent}
-    names |= {f"the other's process {number}": pid for number, pid in enumerate(below)}
+    names = {"its agent": own_agent, "its fork server": psutil.Process(own_agent).ppid()}
+    for whose, kernel_id in {"the other": other, "the stranger": strange}.items():
+        (agent,) = agents_of(kernel_id)
+        below = [process.pid for process in descendants(agent)]
+        assert len(below) == 2
+        names |= {f"{whose}'s agent": agent}
+        names |= {f"{whose}'s process {number}": pid for number, pid in enumerate(below)}
     names |= {"the gateway": walled.processes[0].pid, "this test": os.getpid()}
-    folder = next((walled.directory / "k" / "k").glob(f"{other.replace('-', '')}-*"))
-    (home,) = (walled.directory / "k" / "projects").iterdir()
+    root = walled.directory / "k"
+    kernels = [next((root / "k").glob(f"{one.replace('-', '')}-*")) for one in (other, strange)]
+    homes = [root / "projects" / "other", root / "packages" / "other"]
+    below_them = [path for folder in (*kernels, *homes) for path in folder.rglob("*")]
+    sockets = [str(path) for path in below_them if path.is_socket()]
+    assert sockets
+    assert any(path.name == "secret.txt" for path in below_them)
     targets = {
         "processes": names,
-        "folders": [str(folder), str(walled.directory / "k" / "logs")],
+        "folders": [*map(str, (*kernels, *homes)), str(root / "logs")],
         "files": [
-            str(folder / "connection.json"),
+            *(str(path) for path in below_them if path.is_file()),
             str(walled.directory / "encryption.json"),
             str(walled.directory / "gateway.sqlite"),
         ],
+        "sockets": sockets,
+        "abstract": name,
         "segment": segment,
+        "uid": uid,
     }
-    attack = ATTACK.replace("TARGETS", repr(json.dumps(targets)))
-    tried, reached = json.loads(run_in(walled, mine, attack))
-    print(f"{tried} tries from inside a kernel, {len(reached)} succeeded")
+    table = json.loads(run_in(walled, mine, attack_on(targets, root)))
+    for tried, became in table:
+        print(f"{tried:<110} {became}")
+    reached = [tried for tried, became in table if became == "DONE"]
+    print(f"{len(table)} tries from inside a kernel, {len(reached)} succeeded")
+    # Linux before 6.12 cannot shut those.
+    if landlock.version() < 6:
+        reached.remove("connect to an abstract socket")
     assert reached == []
     # What it must reach.
+    home = root / "projects" / "demo"
     shared = f"open({str(home / 'shared.txt')!r}, 'w').write('from the other'); print('done')"
     assert run_in(walled, other, shared) == "done\n"
     assert run_in(walled, mine, "print(open('shared.txt').read())") == "from the other\n"
@@ -138,7 +123,7 @@ def users() -> Iterator[Gateways]:
     if others_cannot_run_gateways():
         pytest.skip("the repository and its environments are closed to other users")
     with short_folder("fleet-user-") as folder:
-        app = {"kernel_walls": "required", "hidden_folders": [str(folder)]}
+        app = {"kernel_walls": "required", "hidden_folders": [str(folder)], "one_user": True}
         gateways = UsersGateways(folder, 1, changes={"FleetGatewayApp": app})
         try:
             yield gateways
@@ -157,6 +142,19 @@ def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> 
     # The home of its project is in a hidden folder, and shown.
     write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
     assert run_in(users, kernel_id, write) == f"1 {UID}\n"
+    url = f"{users.urls[0]}/api/kernels"
+    # As it would be without walls: ada came first.
+    bob = users.client("bob", demo="owner", other="owner")
+    for call in (
+        ("POST", url),
+        ("DELETE", f"{url}/{kernel_id}"),
+        ("POST", f"{url}/{kernel_id}/restart"),
+    ):
+        answer = bob.call(*call, json={"project": "other"})
+        assert (answer.status_code, "runs code of ada alone" in answer.text) == (403, True)
+    assert bob.call("GET", f"{url}/{kernel_id}").json()["walls"] == "namespaces"
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        bob.channels(users.urls[0], kernel_id)
 
 
 def born(channels: Channels) -> str:

@@ -18,10 +18,12 @@ import pytest
 import requests
 
 from jupyter_ext.app import CannotStart, JupyterFleet
+from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.metadata import LAB_VERSION_TABLE
+from jupyter_ext.platform import published_keys
 from jupyter_ext.platform.encryption import create_keys_file
-from jupyter_ext.platform.tokens import create_keys
+from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY, wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare_labs
 from tests.servers.ports import free_ports
@@ -95,6 +97,32 @@ def test_what_a_lab_needs_is_looked_at_first(
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "hidden" not in str(refused.value)
+
+
+def test_a_lab_reads_the_platforms_keys_before_it_serves_and_in_one_place(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the first request would hold the event loop until the platform answers."""
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return b'{"keys": []}'
+
+    monkeypatch.setattr(published_keys, "_fetch", fetch)
+    app = fleet(directory)
+    keys = json.loads((directory / "jwks.json").read_bytes())
+    issuer = {"jwks_url": "https://platform.example/jwks", "issuer": "x"}
+    (directory / "jwks.json").write_text(json.dumps({**keys, "issuers": [issuer]}))
+    with pytest.raises(CannotStart, match=r"127\.0\.0\.1:1"):
+        app.prepare()
+    assert asked == ["https://platform.example/jwks"]
+    provider = FleetIdentityProvider(config=app.server_config())
+    assert provider.verifier.revocations is app._revocations
+    assert provider.verifier is FleetIdentityProvider(config=app.server_config()).verifier
+    provider.verifier.verify(TokenSigner(directory / "key.pem").sign("ada", {}, 60))
+    assert len(asked) == 1
+    provider.verifier.stop()
 
 
 def write_versions(database_url: str, *versions: str) -> None:

@@ -103,6 +103,13 @@ def test_a_gateway_that_says_of_nobody_whose_a_page_is_makes_sessions_people(
         assert agent.waited_for[-1] == f"anew {person}"
 
 
+def test_who_sends_over_a_stream_is_whom_the_gateway_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = Agent(monkeypatch)
+    for said in ({"user": "ann"}, {}, {"user": ""}, {"user": 5}):
+        agent.open("s", **said)
+    assert [stream.user for stream in agent.opened] == ["ann", None, None, None]
+
+
 def test_a_page_that_lost_something_while_it_caught_up_comes_back_and_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,6 +7,8 @@ import requests
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
 SESSION = "jupyter-fleet-session"
+TYPED = {"Sec-Fetch-Site": "none"}
+"""What a browser says of an address that its user has typed, or clicked in another program."""
 
 
 def token(labs: Labs, user: str = "ada", seconds: float = 3600, **projects: str) -> str:
@@ -17,7 +19,7 @@ def browser(labs: Labs, *, seconds: float = 3600, url: str = "") -> requests.Ses
     """A browser that has logged in with a link."""
     session = requests.Session()
     link = f"{url or labs.urls[0]}/login?{urlencode({'token': token(labs, seconds=seconds)})}"
-    answer = session.get(link, allow_redirects=False)
+    answer = session.get(link, headers=TYPED, allow_redirects=False)
     assert answer.status_code == 302, answer.text
     assert answer.headers["Location"] == "/lab/tree/demo"
     return session

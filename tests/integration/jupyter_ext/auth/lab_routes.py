@@ -25,6 +25,7 @@ PATHS = (
     "/api/contents/other/a.ipynb",
     "/api/events",
     "/api/events/subscribe",
+    "/api/fleet/encryption",
     "/api/fleet/journals/demo/a.ipynb",
     f"/api/fleet/kernels/{UNKNOWN}/journal",
     "/api/fleet/revocations",

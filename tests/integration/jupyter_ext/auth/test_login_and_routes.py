@@ -10,7 +10,7 @@ import websocket
 
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
-from tests.integration.jupyter_ext.auth.browsers import SESSION, browser, token
+from tests.integration.jupyter_ext.auth.browsers import SESSION, TYPED, browser, token
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 from tests.unit.jupyter_ext.platform.token_attacks import Attacker, sendable
 
@@ -85,7 +85,9 @@ def test_the_form_takes_a_token_and_goes_where_one_was_going(bare_labs: Labs) ->
 )
 def test_a_login_leads_to_no_other_site(bare_labs: Labs, next_url: str) -> None:
     query = urlencode({"token": token(bare_labs), "next": next_url})
-    answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    answer = requests.get(
+        f"{bare_labs.urls[0]}/login?{query}", headers=TYPED, allow_redirects=False
+    )
     assert answer.status_code == 302
     location = answer.headers["Location"]
     assert location == "/lab/tree/demo" or location.startswith("/%5C")
@@ -96,7 +98,9 @@ def test_a_login_with_a_page_that_cannot_be_goes_home_and_logs_no_token(
     bare_labs: Labs, next_url: str
 ) -> None:
     query = urlencode({"token": token(bare_labs), "next": next_url})
-    answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    answer = requests.get(
+        f"{bare_labs.urls[0]}/login?{query}", headers=TYPED, allow_redirects=False
+    )
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/lab/tree/demo"
 
@@ -116,7 +120,7 @@ def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:
     session = requests.Session()
     url = bare_labs.urls[0]
     expired = token(bare_labs, seconds=-10)
-    answer = session.get(f"{url}/login?{urlencode({'token': expired})}")
+    answer = session.get(f"{url}/login?{urlencode({'token': expired})}", headers=TYPED)
     assert answer.status_code == 401
     assert "expired" in answer.text
     assert SESSION not in session.cookies
@@ -177,7 +181,7 @@ def test_who_has_many_projects_signs_in_although_the_token_fits_no_cookie(
     many = {f"project-number-{number}": "owner" for number in range(150)}
     query = urlencode({"token": bare_labs.signer.sign("ada", many, 60)})
     session = requests.Session()
-    answer = session.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    answer = session.get(f"{bare_labs.urls[0]}/login?{query}", headers=TYPED, allow_redirects=False)
     assert answer.status_code == 302
     assert session.get(f"{bare_labs.urls[1]}/api/me").status_code == 200
     assert all(len(value) < 100 for value in session.cookies.values())

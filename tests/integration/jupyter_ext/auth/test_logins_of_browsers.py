@@ -7,7 +7,7 @@ import pytest
 import requests
 import websocket
 
-from tests.integration.jupyter_ext.auth.browsers import SESSION, browser, token
+from tests.integration.jupyter_ext.auth.browsers import SESSION, TYPED, browser, token
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
 
@@ -51,6 +51,8 @@ def test_no_link_and_no_foreign_page_signs_out(bare_labs: Labs) -> None:
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
         {"Referer": "http://evil.example/"},
+        # As to a host without TLS, from a page that has it leave the referer out.
+        {},
     ],
 )
 def test_no_other_page_signs_a_browser_in_without_its_persons_consent(
@@ -129,7 +131,8 @@ def test_who_signs_in_again_leaves_no_earlier_login_behind(bare_labs: Labs) -> N
     session = browser(bare_labs)
     url = bare_labs.urls[1]
     kept = session.cookies.get_dict()
-    session.get(f"{url}/login?{urlencode({'token': token(bare_labs)})}", allow_redirects=False)
+    link = f"{url}/login?{urlencode({'token': token(bare_labs)})}"
+    session.get(link, headers=TYPED, allow_redirects=False)
     assert session.cookies[SESSION] != kept[SESSION]
     assert session.get(f"{url}/api/me").status_code == 200
     assert requests.get(f"{url}/api/contents", cookies=kept).status_code == 401

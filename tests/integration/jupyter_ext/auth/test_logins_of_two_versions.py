@@ -9,6 +9,7 @@ import requests
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY, wait_until
+from tests.integration.jupyter_ext.auth.browsers import TYPED
 from tests.integration.jupyter_ext.kernels.earlier_version import EarlierLabs
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 from tests.servers.seaweedfs import SeaweedFS
@@ -49,7 +50,7 @@ def browser(labs: Labs, number: int, user: str = "ada") -> requests.Session:
     session = requests.Session()
     token = labs.signer.sign(user, {"demo": "owner"}, 3600)
     url = f"{labs.urls[number]}/login?{urlencode({'token': token})}"
-    assert session.get(url, allow_redirects=False).status_code == 302
+    assert session.get(url, headers=TYPED, allow_redirects=False).status_code == 302
     return session
 
 
@@ -102,6 +103,7 @@ def test_logins_outlive_an_upgrade_and_the_way_to_it(labs: Labs) -> None:
     assert BEFORE not in browser(labs, 0).cookies
     again = late.get(
         f"{labs.urls[1]}/login?" + urlencode({"token": labs.signer.sign("ada", {}, 60)}),
+        headers=TYPED,
         allow_redirects=False,
     )
     assert again.status_code == 302

@@ -31,6 +31,7 @@ def test_a_copy_in_the_browser_serves_while_the_database_is_away(
 ) -> None:
     first, second = labs.urls
     session = browser(labs)
+    unseen = {SESSION: browser(labs).cookies[SESSION]}
     own_mariadb.kill()
     # This lab has never seen the login.
     me = session.get(f"{second}/api/me", timeout=30)
@@ -40,7 +41,7 @@ def test_a_copy_in_the_browser_serves_while_the_database_is_away(
         assert session.get(f"{url}/api/me", timeout=30).status_code == 200
     # Without the copy it is nobody's fault: 503, not 401, or pages would ask to sign in again.
     alone = {SESSION: session.cookies[SESSION]}
-    unknown = requests.get(f"{second}/api/me", cookies={SESSION: "A" * 43}, timeout=30)
+    unknown = requests.get(f"{second}/api/me", cookies=unseen, timeout=30)
     assert unknown.status_code == 503
     assert requests.get(f"{second}/static/favicons/favicon.ico", cookies=alone, timeout=30).ok
     form = {"_xsrf": session.cookies["_xsrf"]}

@@ -8,7 +8,12 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.integration.gateway_ext.fleet_of_gateways import Client, agents_of, wait_until
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Client,
+    agents_of,
+    kernel_process,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can give kernels other user ids"
@@ -105,7 +110,7 @@ def test_a_kernel_reaches_nothing_of_others(running_fleet: Any) -> None:
     victim, attacker = kernels["victim"], kernels["attacker"]
     with clients["victim"].channels(gateway, victim) as channels:
         channels.run("open('secret.txt', 'w').write('x')")
-        victim_pid = int(channels.run("import os; print(os.getpid())"))
+    victim_pid = kernel_process(victim)
 
     (agent,) = agents_of(victim)
     assert listening({agent, victim_pid}) == {}

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import uuid
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def test_what_a_kernel_says_reaches_labs_by_their_listener_for_kernels(running_f
     def kept(word):
         return word.encode() in client.call("GET", url).content
 
-    go = Path(tempfile.gettempdir()) / f"fleet-go-{kernel_id}"
+    go = running_fleet.data_dir.kernels / "projects" / "demo" / f"go-{kernel_id}"
     try:
         with client.channels(gateways[0]["url"], kernel_id) as channels:
             request = channels.execute(
@@ -190,7 +189,7 @@ def test_an_option_that_does_not_work_reaches_one_process_and_is_taken_back(
 @pytest.mark.parametrize(
     "frozen",
     [
-        ("lab-2", "gateway-1", "store"),
+        ("lab-2", "gateway-1"),
         pytest.param(("lab-2", "gateway-1", "store", "front"), marks=pytest.mark.long),
     ],
 )

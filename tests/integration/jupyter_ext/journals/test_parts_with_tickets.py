@@ -170,7 +170,7 @@ def test_parts_go_through_the_listener_or_else_through_the_owner(fleet: FleetWit
 
 def test_parts_reach_labs_while_no_gateway_is_there(fleet: FleetWithFront) -> None:
     kernel_id = fleet.start_kernel()
-    go = fleet.gateways.directory / f"go-{kernel_id}"
+    go = fleet.gateways.home() / f"go-{kernel_id}"
     with fleet.gateways.client().channels(fleet.gateways.urls[0], kernel_id) as channels:
         request = channels.execute(
             f"import pathlib, time\nprint('first')\n"

@@ -5,26 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway_ext.fleet_of_gateways import Gateways
 from tests.integration.jupyter_ext.kernels.bare_lab import BareLabs
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, running_fleet
 from tests.integration.jupyter_ext.kernels.gated_kernels import GatedKernels
 from tests.servers.seaweedfs import SeaweedFS
-from tests.servers.short_folder import short_folder
 
 
 @pytest.fixture(scope="package")
 def shared_fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
-    with short_folder("fleet-lab-") as directory:
-        gateways = Gateways(directory, 2)
-        try:
-            labs = Labs(directory, gateways.signer, gateways.urls, seaweedfs, 2)
-            try:
-                yield Fleet(labs, gateways)
-            finally:
-                labs.stop()
-        finally:
-            gateways.stop()
+    with running_fleet(seaweedfs, gateway_count=2, lab_count=2) as fleet:
+        yield fleet
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
 from tests.servers.seaweedfs import SeaweedFS
+from tests.servers.short_folder import short_folder
 
 
 @dataclass
@@ -44,6 +45,21 @@ class Fleet:
             yield kernel_id
         finally:
             self.gateways.client().call("DELETE", f"{self.urls[0]}/api/kernels/{kernel_id}")
+
+
+@contextmanager
+def running_fleet(store: SeaweedFS, gateway_count: int, lab_count: int) -> Iterator[Fleet]:
+    """Labs in front of gateways, in a folder of their own."""
+    with short_folder("fleet-labs-") as directory:
+        gateways = Gateways(directory, gateway_count)
+        try:
+            labs = Labs(directory, gateways.signer, gateways.urls, store, lab_count)
+            try:
+                yield Fleet(labs, gateways)
+            finally:
+                labs.stop()
+        finally:
+            gateways.stop()
 
 
 def start_bare_labs(

@@ -89,7 +89,7 @@ def gated(gate: Path) -> str:
 
 def test_an_earlier_lab_brings_what_is_not_acknowledged_under_the_same_ids(mixed: Mixed) -> None:
     kernel_id, session = mixed.gateways.start_kernel(0), uuid.uuid4().hex
-    headers, gate = mixed.gateways.client().headers, mixed.gateways.directory / uuid.uuid4().hex
+    headers, gate = mixed.gateways.client().headers, mixed.gateways.home() / uuid.uuid4().hex
     query = {"session_id": session, "stream": uuid.uuid4().hex, "cursor": "1"}
     seen: list[tuple[str, str]] = []
     socket = dial(mixed.now, kernel_id, headers, query)
@@ -110,7 +110,7 @@ def test_an_earlier_lab_brings_what_is_not_acknowledged_under_the_same_ids(mixed
 
 def test_what_was_said_after_an_earlier_lab_is_in_the_answer(mixed: Mixed) -> None:
     kernel_id, session = mixed.gateways.start_kernel(0), uuid.uuid4().hex
-    headers, gate = mixed.gateways.client().headers, mixed.gateways.directory / uuid.uuid4().hex
+    headers, gate = mixed.gateways.client().headers, mixed.gateways.home() / uuid.uuid4().hex
     socket = dial(mixed.before, kernel_id, headers, {"session_id": session})
     request, message = cell(session, gated(gate))
     socket.send_binary(message)

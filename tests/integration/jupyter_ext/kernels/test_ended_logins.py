@@ -10,10 +10,9 @@ import requests
 import websocket
 
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
-from tests.integration.gateway_ext.fleet_of_gateways import Gateways
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
+from tests.integration.jupyter_ext.auth.browsers import TYPED
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, running_fleet
 from tests.servers.seaweedfs import SeaweedFS
-from tests.servers.short_folder import short_folder
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -26,16 +25,8 @@ FOUND_OUT = 90.0
 @pytest.fixture(scope="module")
 def own_fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
     """One whose keys may be removed."""
-    with short_folder("fleet-ends-") as directory:
-        gateways = Gateways(directory, 1)
-        try:
-            labs = Labs(directory, gateways.signer, gateways.urls, seaweedfs, 2)
-            try:
-                yield Fleet(labs, gateways)
-            finally:
-                labs.stop()
-        finally:
-            gateways.stop()
+    with running_fleet(seaweedfs, gateway_count=1, lab_count=2) as fleet:
+        yield fleet
 
 
 def dial(url: str, kernel_id: str, **options: object) -> websocket.WebSocket:
@@ -58,7 +49,7 @@ def test_whoever_signs_out_leaves_no_open_kernel_behind(own_fleet: Fleet) -> Non
     with own_fleet.kernel(name="python") as kernel_id:
         token = own_fleet.gateways.signer.sign("ada", {"demo": "owner"}, 3600)
         session = requests.Session()
-        session.get(f"{first}/login?{urlencode({'token': token})}", allow_redirects=False)
+        session.get(f"{first}/login?{urlencode({'token': token})}", headers=TYPED)
         cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
         with_cookie = dial(first, kernel_id, cookie=cookie)
         with_token = dial(first, kernel_id, header={"Authorization": f"Bearer {token}"})

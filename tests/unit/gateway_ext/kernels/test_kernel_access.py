@@ -127,3 +127,39 @@ def test_a_database_that_hangs_collects_no_task_for_each_call() -> None:
         assert members.tries == 2
 
     asyncio.run(calls())
+
+
+class FirstUser:
+    """The table, in memory."""
+
+    def __init__(self) -> None:
+        self.first = ""
+
+    async def served(self, username: str) -> str:
+        self.first = self.first or username
+        return self.first
+
+
+def test_a_fleet_of_one_user_runs_no_code_of_others() -> None:
+    async def ask() -> list[int]:
+        access = KernelAccess(Members(("ada", "demo")), LOG, FirstUser())  # type: ignore[arg-type]
+        statuses = []
+        for user, service, role in (
+            # Whoever only looks is not the first.
+            ("bob", None, Role.VIEWER),
+            ("lab", "lab", Role.EDITOR),
+            ("ada", None, Role.EDITOR),
+            ("bob", None, Role.EDITOR),
+            ("bob", None, Role.OWNER),
+            ("bob", None, Role.VIEWER),
+            ("ada", None, Role.OWNER),
+        ):
+            caller = Identity(user, user, {"demo": Role.OWNER}, service, 0.0, "t")
+            try:
+                await access.require(caller, KERNEL, "demo", role)
+                statuses.append(200)
+            except Refusal as refusal:
+                statuses.append(refusal.status if "--trust-everyone" in refusal.message else 0)
+        return statuses
+
+    assert asyncio.run(ask()) == [200, 200, 200, 403, 403, 200, 200]

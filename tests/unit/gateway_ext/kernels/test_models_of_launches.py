@@ -80,3 +80,12 @@ def test_who_has_waited_long_enough_is_told_what_the_kernel_waits_for() -> None:
     assert "(scheduling: no room)" in refusal.message
     assert refusal.headers["Retry-After"] == "1"
     assert "(" not in still_launching(replace(RECORD, launch_status=None), None).message
+
+
+@pytest.mark.parametrize(
+    ("process", "walls"),
+    [(None, None), ({"walls": "landlock"}, "landlock"), ({"walls": ""}, None), ({"pid": 7}, None)],
+)
+def test_a_model_says_what_keeps_its_kernel_apart(process: Any, walls: str | None) -> None:
+    record = replace(sample_record(KernelState.RUNNING, epoch=1, now=NOW), process=process)
+    assert kernel_model(record, None, RULES)["walls"] == walls

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway_ext.process_proxies import kernel_walls
 from gateway_ext.process_proxies.kernel_walls import KernelWalls, NoWalls
 
 REFUSED = "unshare: Operation not permitted"
@@ -41,14 +42,19 @@ def test_where_the_machine_allows_them_the_agent_is_told_what_to_hide(
 
 
 def test_where_it_does_not_the_log_says_why_and_kernels_start_without(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kernel_walls, "version", lambda: 2)
     refused = walls("auto", tmp_path)
     with caplog.at_level("WARNING", "test-walls"):
-        assert refused.document(program(tmp_path, REFUSED), {}, None, tmp_path) == {}
-        assert refused.document(program(tmp_path, REFUSED), {}, None, tmp_path) == {}
+        for _ in range(2):
+            document = refused.document(program(tmp_path, REFUSED), {}, None, tmp_path)
+            # What Landlock is to shut, if there is one.
+            places = {"hidden": [str(tmp_path / "kernels"), "/data"], "shown": ["/tmp/seen"]}
+            assert document == {"landlock": places}
     (said,) = caplog.messages
     assert REFUSED in said
+    assert "Landlock alone" in said
 
 
 @pytest.mark.parametrize(("says", "code"), [(REFUSED, 0), ("", 1)])
@@ -60,3 +66,18 @@ def test_kernels_that_must_have_walls_do_not_start_without(
         required.document(program(tmp_path, says, code), {}, None, tmp_path)
     with pytest.raises(NoWalls):
         required.document(str(tmp_path / "missing"), {}, None, tmp_path)
+
+
+def test_people_are_told_what_holds_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version, alone in ((0, "none"), (1, "none"), (2, "landlock"), (7, "landlock")):
+        monkeypatch.setattr(kernel_walls, "version", lambda version=version: version)
+        assert KernelWalls.kind({"landlock": {}}) == alone
+        assert KernelWalls.kind({"walls": {}}) == "namespaces"
+        assert KernelWalls.kind({}) == "none"
+
+
+def test_in_containers_landlock_keeps_the_agent_from_its_kernel(tmp_path: Path) -> None:
+    nothing_hidden = {"landlock": {"hidden": [], "shown": []}}
+    assert walls("auto", tmp_path).in_container() == nothing_hidden
+    assert walls("required", tmp_path).in_container() == nothing_hidden
+    assert walls("none", tmp_path).in_container() == {}

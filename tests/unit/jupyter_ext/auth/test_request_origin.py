@@ -77,7 +77,7 @@ def test_a_websocket_says_where_it_comes_from(headers: dict[str, str], may: bool
 @pytest.mark.parametrize(
     ("headers", "elsewhere"),
     [
-        ({}, False),
+        ({}, True),
         ({"Sec-Fetch-Site": "none"}, False),
         ({"Sec-Fetch-Site": "same-origin", "Referer": "http://evil.example"}, False),
         ({"Sec-Fetch-Site": "same-site"}, True),

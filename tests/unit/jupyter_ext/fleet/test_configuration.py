@@ -107,10 +107,16 @@ def test_gateways_are_told_of_walls_and_to_hide_the_fleets_data(data_dir, secret
         config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
         return config["FleetGatewayApp"]
 
-    assert not {"kernel_walls", "hidden_folders"} & set(told(SETTINGS))
-    app = told(replace(SETTINGS, kernel_walls="required"))
-    assert app["kernel_walls"] == "required"
-    assert app["hidden_folders"] == [str(data_dir.root)]
+    for mode in ("none", "auto", "required"):
+        app = told(replace(SETTINGS, kernel_walls=mode))
+        assert app["kernel_walls"] == mode
+        assert app["hidden_folders"] == [str(data_dir.root)]
+        assert (app["shown_folders"], app["one_user"]) == ([], False)
+    assert told(SETTINGS)["kernel_walls"] == "auto"
+    chosen = SETTINGS.changed({"shown_folders": "/run/mysqld:/data"})
+    assert told(chosen)["shown_folders"] == ["/run/mysqld", "/data"]
+    assert told(chosen.changed({"shown_folders": ""}))["shown_folders"] == []
+    assert told(replace(SETTINGS, one_user=True))["one_user"] is True
 
 
 def test_gateways_are_told_where_clusters_are(data_dir, secrets):

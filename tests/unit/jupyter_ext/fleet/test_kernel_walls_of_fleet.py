@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernel_walls import check_kernel_walls, walls_mode, walls_notice
+from jupyter_ext.fleet.kernel_walls import (
+    check_kernel_walls,
+    folders,
+    walls_mode,
+    walls_notices,
+    yes_or_no,
+)
 
 REFUSED = "unshare: Operation not permitted"
 
@@ -22,13 +28,20 @@ def python(tmp_path: Path) -> Path:
 
 def test_where_walls_were_not_asked_for_nothing_is_tried_or_said() -> None:
     missing = Path("/no/python")
-    check_kernel_walls("none", missing, as_root=False)
-    assert walls_notice("none", missing, as_root=False) == ""
+    assert not check_kernel_walls("none", missing, as_root=False)
+    assert walls_notices("none", missing, as_root=False, one_user=False) == []
 
 
 def test_up_says_why_kernels_have_none(python: Path) -> None:
-    check_kernel_walls("auto", python, as_root=False)
-    assert REFUSED in walls_notice("auto", python, as_root=False)
+    assert not check_kernel_walls("auto", python, as_root=False)
+    (line,) = walls_notices("auto", python, as_root=False, one_user=False)
+    assert REFUSED in line
+
+
+def test_up_says_that_one_user_alone_is_served(python: Path) -> None:
+    (line,) = walls_notices("none", python, as_root=False, one_user=True)
+    assert "--trust-everyone" in line
+    assert len(walls_notices("auto", python, as_root=False, one_user=True)) == 2
 
 
 def test_up_fails_where_kernels_must_have_them(python: Path) -> None:
@@ -40,18 +53,29 @@ def test_up_says_nothing_where_they_are_there(tmp_path: Path) -> None:
     allowed = tmp_path / "python"
     allowed.write_text("#!/bin/sh\n[ -d $4 ]\n")
     allowed.chmod(0o755)
-    check_kernel_walls("required", allowed, as_root=False)
-    assert walls_notice("auto", allowed, as_root=False) == ""
+    assert check_kernel_walls("required", allowed, as_root=False)
+    assert walls_notices("auto", allowed, as_root=False, one_user=False) == []
 
 
 def test_an_environment_without_the_probe_is_no_machine_that_allows_them(tmp_path: Path) -> None:
     old = tmp_path / "python"
     old.write_text("#!/bin/sh\necho 'No module named walls' >&2; exit 1\n")
     old.chmod(0o755)
-    assert "No module named walls" in walls_notice("auto", old, as_root=False)
+    (line,) = walls_notices("auto", old, as_root=False, one_user=False)
+    assert "No module named walls" in line
 
 
 def test_other_words_are_refused() -> None:
     assert walls_mode("auto") == "auto"
     with pytest.raises(argparse.ArgumentTypeError, match="required"):
         walls_mode("yes")
+    assert (yes_or_no("yes"), yes_or_no("no")) == (True, False)
+    with pytest.raises(argparse.ArgumentTypeError, match="neither yes nor no"):
+        yes_or_no("maybe")
+
+
+def test_shown_folders_are_kept_as_absolute_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/usr")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert folders("lib:/run/x/:~/data:") == "/usr/lib:/run/x:/home/ann/data"
+    assert folders("") == ""

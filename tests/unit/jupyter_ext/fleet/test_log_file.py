@@ -1,6 +1,6 @@
 import os
 
-from jupyter_ext.fleet.log_file import open_log, rotate
+from jupyter_ext.fleet.log_file import open_log, rename_long, rotate
 
 
 def test_a_writer_goes_on_in_a_log_that_was_shortened(tmp_path):
@@ -28,3 +28,14 @@ def test_only_some_older_parts_are_kept(tmp_path):
 
 def test_a_log_that_does_not_exist_is_no_error(tmp_path):
     assert not rotate(tmp_path / "none.log")
+    assert not rename_long(tmp_path / "none.log", 1, 1)
+
+
+def test_an_audit_is_renamed_and_loses_nothing(tmp_path):
+    file = tmp_path / "lab-1.jsonl"
+    for number in range(4):
+        file.write_text(f"{number}")
+        assert not rename_long(file, most_bytes=1, older=2)
+        assert rename_long(file, most_bytes=0, older=2)
+        assert not file.exists()
+    assert [(tmp_path / f"lab-1.jsonl.{n}").read_text() for n in (1, 2)] == ["3", "2"]

@@ -10,7 +10,13 @@ import pytest
 
 from jupyter_ext.fleet import health, supervision
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.secret_files import RENEW_SECONDS, SERVICE_TOKEN_SECONDS, SecretFiles
+from jupyter_ext.fleet.secret_files import (
+    LOOK_SECONDS,
+    RENEW_SECONDS,
+    SERVICE_TOKEN_SECONDS,
+    SecretFiles,
+    renewal_is_due,
+)
 from jupyter_ext.fleet.supervision import Supervision
 from jupyter_ext.platform.tokens import TokenVerifier
 
@@ -123,3 +129,40 @@ def test_tokens_of_servers_live_an_hour_and_are_renewed_before(tmp_path):
         assert identity.service == service
         assert identity.expires <= time.time() + 3600 + 1
     assert 2 * RENEW_SECONDS < SERVICE_TOKEN_SECONDS
+
+
+def test_tokens_are_renewed_at_once_after_the_machine_was_suspended(tmp_path, monkeypatch):
+    """The clock of timers stood still meanwhile; only the one on the wall went on."""
+    data_dir = DataDir.at(tmp_path)
+    data_dir.create()
+    secrets = SecretFiles(data_dir.secrets)
+    secrets.create()
+    file = secrets.service_token("lab")
+    one = Supervision(data_dir)
+    awake = time.time()
+
+    async def run():
+        await one._renew_once()
+        file.write_text("expired meanwhile")
+        await one._renew_once()
+        assert file.read_text() == "expired meanwhile", "it is not due"
+        monkeypatch.setattr(time, "time", lambda: awake + 2 * 3600)
+        await one._renew_once()
+        assert file.read_text() != "expired meanwhile"
+
+    asyncio.run(run())
+    assert LOOK_SECONDS <= 10
+
+
+@pytest.mark.parametrize(
+    ("renewed", "now", "due"),
+    [
+        (None, 1000.0, True),
+        (1000.0, 1000.0, False),
+        (1000.0, 1000.0 + RENEW_SECONDS - 1, False),
+        (1000.0, 1000.0 + RENEW_SECONDS, True),
+        (1000.0, 999.0, True),
+    ],
+)
+def test_when_tokens_are_renewed(renewed, now, due):
+    assert renewal_is_due(renewed, now) is due

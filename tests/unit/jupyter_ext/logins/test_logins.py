@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from jupyter_ext.platform.encryption import SecretBox, create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, TokenVerifier, create_keys
 
 T = TypeVar("T")
+
+MOST = 3
 
 
 class WatchedDatabase(Database):
@@ -49,10 +52,10 @@ class Lab:
         self.signer = TokenSigner(folder / "private.pem")
         self.verifier = TokenVerifier(folder / "jwks.json")
         self.box = SecretBox(folder / "login_keys.json")
-        self.logins = Logins(self.database, self.box, self.verifier)
+        self.logins = Logins(self.database, self.box, self.verifier, MOST)
 
-    async def begin(self, seconds: float = 3600) -> str:
-        token = self.signer.sign("ada", {"demo": "owner"}, seconds)
+    async def begin(self, seconds: float = 3600, user: str = "ada") -> str:
+        token = self.signer.sign(user, {"demo": "owner"}, seconds)
         return await self.logins.begin(self.verifier.verify(token))
 
     async def user(self, session_id: str, copy: str | None = None) -> str:
@@ -71,10 +74,6 @@ def other(lab: Lab, tmp_path: Path) -> Iterator[Lab]:
     other = Lab(tmp_path)
     yield other
     other.database.close()
-
-
-def soon_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KNOWN_SECONDS", 0.0)
 
 
 async def test_neither_the_id_nor_the_token_is_in_the_database(lab: Lab) -> None:
@@ -121,6 +120,102 @@ async def test_what_cannot_be_an_id_costs_no_read(lab: Lab) -> None:
         with pytest.raises(LoginEnded):
             await lab.logins.find(session_id, None)
     assert lab.database.transactions == 0
+
+
+async def test_an_id_that_nobody_was_given_costs_no_read_however_many_are_sent(
+    lab: Lab, other: Lab
+) -> None:
+    session_id = await lab.begin()
+    made_up = [secrets.token_urlsafe(32) for _ in range(500)]
+    # The last letter holds bits that no byte needs.
+    changed = [session_id[:-1] + letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    for one in (*made_up, *changed):
+        if one != session_id:
+            with pytest.raises(LoginEnded):
+                await other.user(one)
+    assert other.database.transactions == 0
+    assert await other.user(session_id) == "ada"
+
+
+async def test_a_login_that_has_ended_is_read_once(lab: Lab, other: Lab) -> None:
+    session_id = await lab.begin()
+    copy = lab.logins.new_copy(session_id)
+    await lab.logins.end(session_id)
+    for one in (lab, other):
+        before = one.database.transactions
+        for _ in range(50):
+            with pytest.raises(LoginEnded):
+                await one.user(session_id)
+        assert one.database.transactions == before + (1 if one is other else 0)
+        # Whoever has kept the browser's copy gains nothing when the database goes away.
+        one.database.away = True
+        with pytest.raises(LoginEnded):
+            await one.user(session_id, copy)
+
+
+async def test_a_lab_remembers_so_many_logins_and_no_more(
+    lab: Lab, other: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_KNOWN", 2)
+    ended = [await lab.begin(user=f"user{number}") for number in range(3)]
+    for session_id in ended:
+        await lab.logins.end(session_id)
+        with pytest.raises(LoginEnded):
+            await other.user(session_id)
+    assert other.database.transactions == 3
+    with pytest.raises(LoginEnded):
+        await other.user(ended[0])
+    assert other.database.transactions == 4
+
+
+async def test_an_hour_of_requests_costs_a_read_a_minute(
+    lab: Lab, other: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = await lab.begin()
+    begun = time.monotonic()
+    for second in range(3600):
+        monkeypatch.setattr(time, "monotonic", lambda at=begun + second: at)
+        await other.user(session_id)
+    assert other.database.transactions <= 60
+
+
+async def test_a_read_that_began_before_the_end_does_not_bring_a_login_back(
+    lab: Lab, other: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = await lab.begin()
+    read, answer = asyncio.Event(), asyncio.Event()
+    run = other.database.run
+
+    async def slow(function: Callable[[Connection], T], *, read_only: bool = False) -> T:
+        found = await run(function, read_only=read_only)
+        if read_only:
+            read.set()
+            await answer.wait()
+        return found
+
+    monkeypatch.setattr(other.database, "run", slow)
+    finding = asyncio.ensure_future(other.user(session_id))
+    await read.wait()
+    await other.logins.end(session_id)
+    answer.set()
+    with pytest.raises(LoginEnded):
+        await finding
+    with pytest.raises(LoginEnded):
+        await other.user(session_id)
+
+
+async def test_the_oldest_logins_of_a_user_end_when_there_are_too_many(
+    lab: Lab, other: Lab
+) -> None:
+    theirs = await lab.begin(user="bob")
+    mine = [await lab.begin() for _ in range(MOST + 2)]
+    for one in (lab, other):
+        for session_id in mine[:2]:
+            with pytest.raises(LoginEnded, match="has ended"):
+                await one.user(session_id)
+        for session_id in mine[2:]:
+            assert await one.user(session_id) == "ada"
+        assert await one.user(theirs) == "bob"
 
 
 async def test_a_login_ends_with_its_token(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

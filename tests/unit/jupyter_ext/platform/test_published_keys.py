@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
-from jupyter_ext.platform import published_keys
+from jupyter_ext.platform import published_keys, tokens
 from jupyter_ext.platform.jwks import parse_key_file
 from jupyter_ext.platform.published_keys import PublishedKeys
 from jupyter_ext.platform.tokens import TokenError, TokenSigner, TokenVerifier, create_keys
@@ -73,8 +74,7 @@ def verifier(platform: Platform, tmp_path: Path) -> Iterator[TokenVerifier]:
     name_issuer(tmp_path, leeway=30)
     verifier = TokenVerifier(tmp_path / "jwks.json")
     yield verifier
-    for known in verifier._published.values():
-        known.stop()
+    verifier.stop()
 
 
 def until_accepted(verifier: TokenVerifier, token: str) -> None:
@@ -114,6 +114,69 @@ def test_what_another_platform_says_is_checked(
 ) -> None:
     with pytest.raises(TokenError, match=words):
         verifier.verify(platform.sign(**claims))
+
+
+def test_a_key_of_an_algorithm_that_was_not_agreed_is_not_accepted(
+    platform: Platform, verifier: TokenVerifier, tmp_path: Path
+) -> None:
+    token = platform.sign()
+    assert verifier.verify(token).user == "ada"
+    name_issuer(tmp_path, algorithms=["ES256", "RS256"])
+    with pytest.raises(TokenError, match="does not know"):
+        verifier.verify(token)
+
+
+def test_an_audience_that_was_agreed_replaces_the_usual_one(
+    platform: Platform, verifier: TokenVerifier, tmp_path: Path
+) -> None:
+    name_issuer(tmp_path, audience="notebooks")
+    until_accepted(verifier, platform.sign(aud="notebooks"))
+    with pytest.raises(TokenError, match="not meant for notebooks"):
+        verifier.verify(platform.sign())
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Platforms that do not answer; the list has which were asked."""
+    asked: list[str] = []
+    answer = threading.Event()
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        answer.wait(30)
+        raise OSError("away")
+
+    monkeypatch.setattr(published_keys, "_fetch", fetch)
+    yield asked
+    answer.set()
+
+
+def threads() -> int:
+    return len([one for one in threading.enumerate() if one.name == published_keys.THREAD])
+
+
+def test_platforms_that_do_not_answer_delay_the_start_once_and_nothing_later(
+    hanging: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "FIRST_ANSWER_SECONDS", 0.3)
+    create_keys(tmp_path / "own.pem", tmp_path / "own.json")
+    own = TokenSigner(tmp_path / "own.pem").sign("ada", {}, 60)
+    document = json.loads((tmp_path / "own.json").read_bytes())
+    issuers = [{"jwks_url": f"{URL}/{n}", "issuer": f"{ISSUER}/{n}"} for n in range(8)]
+    (tmp_path / "jwks.json").write_text(json.dumps({**document, "issuers": issuers[:4]}))
+    before, began = threads(), time.monotonic()
+    verifier = TokenVerifier(tmp_path / "jwks.json")
+    started = time.monotonic() - began
+    assert 0.25 < started < 4 * 0.3, "they are waited for together"
+    assert threads() - before == 4
+    (tmp_path / "new.json").write_text(json.dumps({**document, "issuers": issuers}))
+    (tmp_path / "new.json").replace(tmp_path / "jwks.json")
+    began = time.monotonic()
+    for _ in range(20):
+        assert verifier.verify(own).user == "ada"
+        verifier.basis()
+    assert time.monotonic() - began < 0.25, "the event loop is not held for new ones"
+    verifier.stop()
 
 
 def test_clocks_may_differ_as_much_as_was_agreed(

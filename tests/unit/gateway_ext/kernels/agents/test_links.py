@@ -134,7 +134,16 @@ def test_what_a_client_says_of_its_journal_reaches_the_agent_and_back() -> None:
     assert page.opened_with == Opened(0, 2, (1, 3), 100, "cd" * 16)
 
 
-def test_an_agent_knows_which_streams_are_one_person_s_and_not_whose() -> None:
+def test_an_agent_knows_who_sends_over_a_stream_and_pages_who_has_used_the_kernel() -> None:
+    agent, page = Agent(), Page()
+    agent.link.open_stream(page, Opening("s", "n", cursor=True, user="ann"))
+    assert agent.heard[-1]["user"] == "ann"
+    people = {"process": 2, "users": ["ann", None], "number": 7}
+    agent.answer(ok=True, start=0, acknowledged=0, gap=None, people=people)
+    assert page.opened_with == Opened(0, 0, people=people)
+
+
+def test_an_agent_knows_which_streams_are_one_person_s() -> None:
     agent = Agent()
     for user in ("ann", "bob", "ann"):
         agent.link.open_stream(Page(), Opening("s", "n", cursor=True, person=person_of(user)))

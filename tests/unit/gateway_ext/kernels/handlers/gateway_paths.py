@@ -15,6 +15,7 @@ PATHS = (
     "/api/swagger.yaml",
     f"/api/fleet/agents/{UNKNOWN}",
     "/api/fleet/clusters",
+    "/api/fleet/encryption",
     "/api/fleet/gateways",
     "/api/fleet/gateways/a/drain",
     f"/api/fleet/kernels/{UNKNOWN}/events",

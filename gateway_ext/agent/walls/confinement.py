@@ -1,0 +1,43 @@
+"""A kernel's process shuts itself in with Landlock: all that holds it without namespaces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from . import landlock
+from .places import Walls, folders_around, left_open
+from .system_calls import no_new_privileges
+
+
+def confine(walls: Walls, own: Path) -> None:
+    """Gain no more rights, reach no process outside, and nothing of what is hidden but `own`, the
+    kernel's folder. Raises OSError; without Landlock only the first."""
+    no_new_privileges()
+    hidden = [os.path.realpath(path) for path in walls.hidden if os.path.exists(path)]
+    if walls.namespaces:
+        # It is gone already, and shut once more.
+        hidden = [path for path in hidden if takes_nothing_else_away(path)]
+    if not hidden:
+        landlock.shut(None)
+        return
+    shown = map(os.path.realpath, [str(own), *walls.shown])
+    landlock.shut(left_open(hidden, shown, _entries))
+
+
+def takes_nothing_else_away(hidden: str) -> bool:
+    """Whether this path can be shut and nothing else is lost: in the folders around it nothing can
+    be made then, which this user may not do anyway."""
+    return not any(map(_writable, folders_around(os.path.realpath(hidden))))
+
+
+def _writable(folder: str) -> bool:
+    return os.access(folder, os.W_OK)
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        # Closed to this user, who is told by name what in it there is to see.
+        return []

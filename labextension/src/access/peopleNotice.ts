@@ -1,0 +1,159 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ISessionContext } from '@jupyterlab/apputils';
+import { type ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
+import { IConsoleTracker } from '@jupyterlab/console';
+import type { Kernel } from '@jupyterlab/services';
+import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
+
+import { followKernel } from '../kernels/followKernel.js';
+import { cellsOf, type KernelPanel, watchKernelPanels } from '../kernels/kernelPanels.js';
+import {
+  type IPreparedOutputs,
+  preparedBy,
+  preparedOutputsFound
+} from '../outputs/preparedOutputs.js';
+import { untrust } from '../outputs/untrust.js';
+import { ActionNotice } from '../page/actionNotice.js';
+import { fleetBundle } from '../page/fleetBundle.js';
+import type { KernelStream } from '../stream/kernelStream.js';
+import { IStreams, type Streams } from '../stream/streams.js';
+import { framesAllOutputs } from '../user/pageUser.js';
+import { peopleWords } from './peopleWords.js';
+import { showWidgets } from './shownWidgets.js';
+
+/** Says above notebooks and consoles who else has used their kernel, and has the user trust them. */
+export const peopleNotice: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:people-notice',
+  description: 'Asks whether the people who have used a kernel may put scripts into its outputs.',
+  autoStart: true,
+  requires: [IStreams],
+  optional: [IConsoleTracker, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    streams: Streams | null,
+    consoles: IConsoleTracker | null,
+    translator: ITranslator | null
+  ) => {
+    if (!streams) {
+      return;
+    }
+    const trans = fleetBundle(translator);
+    watchKernelPanels(app, consoles, (panel, context) => {
+      new PanelPeople(panel, context, streams, trans);
+    });
+  }
+};
+
+/** What one notebook or console says of the people who have used its kernel. */
+class PanelPeople {
+  constructor(
+    private readonly _panel: KernelPanel,
+    context: ISessionContext,
+    streams: Streams,
+    private readonly _trans: TranslationBundle
+  ) {
+    this._notice = new ActionNotice(_trans.__('Close'));
+    this._notice.addClass('jp-fleet-PeopleNotice');
+    _panel.contentHeader.addWidget(this._notice);
+    followKernel(context, streams, (kernel, stream) => this._follow(kernel, stream));
+    context.statusChanged.connect((_, status) => {
+      if (status === 'restarting' || status === 'autorestarting') {
+        this._stream?.people.restarted();
+      }
+    });
+    preparedOutputsFound.connect(this._found);
+    _panel.disposed.connect(() => {
+      preparedOutputsFound.disconnect(this._found);
+      this._leave();
+    });
+  }
+
+  private _follow(kernel: Kernel.IKernelConnection, stream: KernelStream): void {
+    this._leave();
+    this._kernel = kernel;
+    this._stream = stream;
+    this._process = null;
+    stream.people.changed.connect(this._changed);
+    stream.comms.heldBack.connect(this._heldBack);
+    this._changed();
+  }
+
+  private _leave(): void {
+    this._stream?.people.changed.disconnect(this._changed);
+    this._stream?.comms.heldBack.disconnect(this._heldBack);
+  }
+
+  /** An output of a cell here is drawn in a frame because of others. */
+  private readonly _found = (_: unknown, { model }: IPreparedOutputs): void => {
+    const cell = this._cells().find(({ outputs }) => outputs === model);
+    if (cell) {
+      untrust(cell);
+      this._tell();
+    }
+  };
+
+  private readonly _heldBack = (): void => {
+    this._lacksWidgets = true;
+    this._tell();
+  };
+
+  private _tell(): void {
+    this._process = this._stream?.people.now.process ?? null;
+    this._changed();
+  }
+
+  private readonly _changed = (): void => {
+    const people = this._stream?.people;
+    if (!people || this._process !== people.now.process || framesAllOutputs()) {
+      this._notice.hide();
+      return;
+    }
+    if (people.isMine) {
+      this._process = null;
+      this._notice.hide();
+      this._drawAsUsual(people.now.process);
+      return;
+    }
+    const trust = {
+      label: this._trans.__('Trust Them Until It Restarts'),
+      caption: this._trans.__('Or until another person runs something'),
+      execute: () => people.trust()
+    };
+    this._notice.present(
+      {
+        text: peopleWords(people.now, people.me, this._trans),
+        urgent: false,
+        actions: [trust],
+        closable: true
+      },
+      () => this._notice.hide()
+    );
+  };
+
+  /** The user trusts whoever has used this process of the kernel. */
+  private _drawAsUsual(process: number): void {
+    const { _kernel: kernel, _stream: stream } = this;
+    for (const model of this._cells()) {
+      const by = preparedBy(model.outputs);
+      if (by?.kernel === kernel?.id && by?.people.process === process) {
+        model.trusted = true;
+      }
+    }
+    if (kernel && stream && this._lacksWidgets) {
+      this._lacksWidgets = false;
+      stream.comms.admitHeldBack();
+      void showWidgets(this._panel, kernel, stream.comms);
+    }
+  }
+
+  private _cells(): ICodeCellModel[] {
+    return [...cellsOf(this._panel)].map(({ model }) => model).filter(isCodeCellModel);
+  }
+
+  private readonly _notice: ActionNotice;
+  private _kernel: Kernel.IKernelConnection | null = null;
+  private _stream: KernelStream | null = null;
+  /** In which process of the kernel something was held back that the user would get; null in none. */
+  private _process: number | null = null;
+  private _lacksWidgets = false;
+}

@@ -1,0 +1,59 @@
+import type { IOutput } from '@jupyterlab/nbformat';
+import { OutputAreaModel } from '@jupyterlab/outputarea';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { type IPreparedBy, unmarked } from './preparedMessages.js';
+
+/** The outputs of a cell that the user has run, and into which others may have put something. */
+export interface IPreparedOutputs {
+  readonly model: OutputAreaModel;
+  readonly by: IPreparedBy;
+}
+
+const distrusted = new Signal<object, IPreparedOutputs>({});
+const preparedAreas = new WeakMap<object, IPreparedBy>();
+
+/** Emitted when outputs of the user stop to be trusted because others may have prepared them. */
+export const preparedOutputsFound: ISignal<object, IPreparedOutputs> = distrusted;
+
+/** Where outputs that the user has made were prepared; null if they were not, or others have made them. */
+export function preparedBy(model: object): IPreparedBy | null {
+  return preparedAreas.get(model) ?? null;
+}
+
+/**
+ * Have no output area trust what others may have prepared: those of cells, consoles and widgets.
+ *
+ * JupyterLab trusts all that it hears of a cell that its user has run.
+ */
+export function distrustPreparedOutputs(): void {
+  // Widgets and cells make their models themselves: no factory could give all of them another class.
+  /* eslint-disable @typescript-eslint/unbound-method -- called with their own `this` */
+  const { add, set, clear } = OutputAreaModel.prototype;
+  /* eslint-enable @typescript-eslint/unbound-method */
+  OutputAreaModel.prototype.add = function (this: OutputAreaModel, output: IOutput) {
+    return add.call(this, withoutMark(this, output));
+  };
+  OutputAreaModel.prototype.set = function (this: OutputAreaModel, index: number, output: IOutput) {
+    set.call(this, index, withoutMark(this, output));
+  };
+  OutputAreaModel.prototype.clear = function (this: OutputAreaModel, wait = false) {
+    if (!wait) {
+      preparedAreas.delete(this);
+    }
+    clear.call(this, wait);
+  };
+}
+
+function withoutMark(model: OutputAreaModel, output: IOutput): IOutput {
+  const found = unmarked(output.metadata);
+  if (!found) {
+    return output;
+  }
+  if (model.trusted) {
+    model.trusted = false;
+    preparedAreas.set(model, found.by);
+    distrusted.emit({ model, by: found.by });
+  }
+  return { ...output, metadata: found.metadata };
+}

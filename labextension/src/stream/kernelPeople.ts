@@ -1,0 +1,144 @@
+import type { KernelMessage } from '@jupyterlab/services';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { prepared } from '../outputs/preparedMessages.js';
+import { parentOf } from '../outputs/outputLimit.js';
+import type { IReplayPart } from './asked.js';
+import type { INotice } from './launchNotices.js';
+import { isFleet } from './madeMessages.js';
+import { type IPeople, isOnlyMine, readPeople, UNKNOWN } from '../outputs/people.js';
+import type { TrustedPeople } from './trustedPeople.js';
+
+type Message = KernelMessage.IMessage;
+
+/**
+ * Who has used a kernel, at the place of its journal to which a page has come: it marks the messages
+ * into which others may have put something.
+ *
+ * Messages that come late are judged by who had used the kernel when it said them, not by who has now.
+ */
+export class KernelPeople {
+  constructor(
+    readonly kernelId: string,
+    private readonly _trusted: TrustedPeople
+  ) {
+    _trusted.changed.connect(this._onTrusted);
+  }
+
+  /** Who has used the kernel's process, as far as the page has come. */
+  get now(): IPeople {
+    return this._now;
+  }
+
+  /** Emitted when `now` or `isMine` may have changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Whether what the kernel says is the user's own. */
+  get isMine(): boolean {
+    return this._isMine(this._now);
+  }
+
+  get me(): string | null {
+    return this._trusted.me;
+  }
+
+  /** The user trusts those who have used the kernel by now, until its process ends. */
+  trust(): void {
+    this._trusted.trust(this.kernelId, this._journal, this._now);
+  }
+
+  /** The kernel's process has ended, and nobody says who uses the next one. */
+  restarted(): void {
+    if (this._now.process === UNKNOWN.process) {
+      this._trusted.forget(this.kernelId);
+    }
+  }
+
+  /** A gateway has said something about the stream that begins. */
+  noticed(notice: INotice): void {
+    if (notice.type === 'journal') {
+      this._journal = notice.id as string;
+    } else if (notice.type === 'people') {
+      this._told = { number: Number(notice.number), people: readPeople(notice) };
+    }
+  }
+
+  /** All messages up to this one have come, or were before the stream. */
+  reached(number: number): void {
+    if (this._told && number >= this._told.number) {
+      this._become(this._told.people);
+      this._told = null;
+    }
+  }
+
+  /** Messages are missing: who has come meanwhile is not known before the end of what is missed. */
+  lost(): void {
+    this._become(UNKNOWN);
+  }
+
+  /** The connection has no cursor: nobody says who uses the kernel. */
+  withoutCursor(): void {
+    this._told = this._journal = null;
+    this.lost();
+  }
+
+  /** A message has come; one without a number is not in the journal. */
+  taken(message: Message, number?: number): Message {
+    if (number !== undefined) {
+      this.reached(number - 1);
+    }
+    if (isFleet(message)) {
+      if (message.header.msg_type === ('people' as string)) {
+        this._become(readPeople(message.content));
+      }
+      return message;
+    }
+    return this.isMine ? message : prepared(message, { kernel: this.kernelId, people: this._now });
+  }
+
+  /** The first part of an answer has come, which says who has used which process. */
+  answered({ index = [], people = {} }: IReplayPart): void {
+    this._processes = new Map(
+      index.map(({ request, process }) => [
+        request,
+        people[process] ? { process, users: people[process] } : UNKNOWN
+      ])
+    );
+  }
+
+  /** A message of the answer. */
+  replayed(message: Message): Message {
+    const people = this._processes.get(parentOf(message)) ?? UNKNOWN;
+    return this._isMine(people) ? message : prepared(message, { kernel: this.kernelId, people });
+  }
+
+  /** The stream has ended. */
+  stop(): void {
+    this._trusted.changed.disconnect(this._onTrusted);
+  }
+
+  private _isMine(people: IPeople): boolean {
+    return isOnlyMine(people, this.me, this._trusted.of(this.kernelId, this._journal));
+  }
+
+  private _become(people: IPeople): void {
+    this._now = people;
+    this._changed.emit();
+  }
+
+  private readonly _onTrusted = (_: unknown, kernel: string): void => {
+    if (kernel === this.kernelId) {
+      this._changed.emit();
+    }
+  };
+
+  private _now = UNKNOWN;
+  /** What a gateway has said, and of which place of the journal. */
+  private _told: { readonly number: number; readonly people: IPeople } | null = null;
+  private _journal: string | null = null;
+  /** Who has used the process of each request of the last answer. */
+  private _processes = new Map<string, IPeople>();
+  private readonly _changed = new Signal<this, void>(this);
+}
