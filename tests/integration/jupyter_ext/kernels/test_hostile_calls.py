@@ -70,7 +70,8 @@ def attacked(fleet: Fleet) -> Iterator[Attacked]:
     callers = {"lab": Caller(url, token), "gateway": Caller(fleet.gateways.urls[0], token)}
     with owner.channels(url, kernel_id) as channels:
         assert channels.run("kept = 42") == ""
-        yield Attacked(callers, (kernel_id, model["id"]))
+    yield Attacked(callers, (kernel_id, model["id"]))
+    with owner.channels(url, kernel_id) as channels:
         # The same process of the kernel.
         assert channels.run("print(kept)") == "42\n"
     answer = owner.call("GET", f"{url}/api/contents/demo/secret.txt")
