@@ -36,6 +36,7 @@ from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
 from jupyter_ext.auth.sign_in_code_handler import handlers as sign_in_code_handlers
+from jupyter_ext.auth.strangers_bodies import StrangersBodies
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.export import Exports
@@ -346,6 +347,7 @@ class JupyterFleet(ExtensionApp):
         limits = serverapp.http_server.conn_params
         limits.header_timeout = self.request_seconds
         limits.body_timeout = self.body_seconds
+        serverapp.http_server.request_callback = StrangersBodies(serverapp.web_app)
         sessions = serverapp.session_manager
         if isinstance(sessions, FleetSessionManager):
             sweeps = (

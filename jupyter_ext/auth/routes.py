@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_ext.platform import export_formats
-from jupyter_ext.platform.route_table import Route, Who, route
+from jupyter_ext.platform.route_table import Route, Who, route, without_head
 
 _UUID = r"[\w-]+"
 _PATH = r"(?P<path>/.*|)"
@@ -70,7 +70,11 @@ ROUTES: tuple[Route, ...] = (
     route(Who.USERS, "GET PUT DELETE", r"/lab/api/workspaces(?:/.*)?", _WORKSPACES),
     route(Who.USERS, "GET", r"/api/me", f"{_STOCK}.services.api.handlers.IdentityHandler"),
     route(Who.USERS, "GET", r"/api/status", f"{_STOCK}.services.api.handlers.APIStatusHandler"),
-    route(Who.USERS, "GET", r"/api/spec\.yaml", f"{_STOCK}.services.api.handlers.APISpecHandler"),
+    without_head(
+        route(
+            Who.USERS, "GET", r"/api/spec\.yaml", f"{_STOCK}.services.api.handlers.APISpecHandler"
+        )
+    ),
     route(
         Who.USERS, "GET", r"/api/nbconvert", f"{_OURS}.contents.export_handler.ExportFormatsHandler"
     ),
@@ -123,7 +127,9 @@ ROUTES: tuple[Route, ...] = (
         f"{_FILES}.ContentsHandler",
     ),
     route(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)", f"{_FILES}.VersionsHandler"),
-    route(Who.VIEWERS, "GET", r"/files(?P<path>/.*)", f"{_STOCK}.files.handlers.FilesHandler"),
+    without_head(
+        route(Who.VIEWERS, "GET", r"/files(?P<path>/.*)", f"{_STOCK}.files.handlers.FilesHandler")
+    ),
     route(
         Who.VIEWERS,
         "GET",

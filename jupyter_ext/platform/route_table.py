@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 READ = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -67,6 +67,11 @@ def route(who: Who, methods: str, pattern: str, handler: str, *, socket: bool = 
     if "GET" in names and not socket:
         names |= READ
     return Route(who, names, re.compile(pattern), handler, socket)
+
+
+def without_head(entry: Route) -> Route:
+    """The same for a stock handler that fails at HEAD."""
+    return replace(entry, methods=entry.methods - {"HEAD"})
 
 
 def handler_name(kind: type) -> str:

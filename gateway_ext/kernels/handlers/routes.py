@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tornado import web, websocket
 
 from gateway_ext.kernels.refusal import Refusal
-from jupyter_ext.platform.route_table import Call, Route, Who, find, handler_name, route
+from jupyter_ext.platform.route_table import (
+    Call,
+    Route,
+    Who,
+    find,
+    handler_name,
+    route,
+    without_head,
+)
 from jupyter_ext.wire.routes import (
     AGENT_ROUTE,
     CHANNELS_ROUTE,
@@ -34,11 +41,6 @@ _KERNEL = r"/api/kernels/[^/]+"
 def _route(who: Who, methods: str, pattern: str, handler: str) -> Route:
     # Browsers ask first, without a token.
     return route(who, f"{methods} OPTIONS", pattern, handler)
-
-
-def _without_head(entry: Route) -> Route:
-    # Enterprise Gateway's handlers of static files fail at it.
-    return replace(entry, methods=entry.methods - {"HEAD"})
 
 
 ROUTES: tuple[Route, ...] = (
@@ -133,10 +135,10 @@ ROUTES: tuple[Route, ...] = (
         r"/kernelspecs/[^/]+/.*",
         f"{_STOCK}.kernelspecs.handlers.KernelSpecResourceHandler",
     ),
-    _without_head(
+    without_head(
         _route(Who.USERS, "GET", r"/api/swagger\.json", f"{_STOCK}.api.handlers.SpecJsonHandler")
     ),
-    _without_head(
+    without_head(
         _route(Who.USERS, "GET", r"/api/swagger\.yaml", f"{_STOCK}.api.handlers.APIYamlHandler")
     ),
 )

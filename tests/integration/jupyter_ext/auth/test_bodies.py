@@ -1,6 +1,7 @@
 """What no route reads, and a lab that goes on answering."""
 
 import json
+import socket
 
 import pytest
 import requests
@@ -87,6 +88,18 @@ def test_what_would_hold_or_break_a_lab_is_refused(
 def test_strangers_are_sent_to_log_in_before_anybody_reads_what_they_send(bare_labs: Labs) -> None:
     answer = requests.put(bare_labs.urls[0] + WORKSPACE, data=DEEP, timeout=60)
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/api/contents/demo/a", "/login", "/api/fleet/revocations"])
+def test_a_lab_reads_no_long_body_of_somebody_who_says_nothing(bare_labs: Labs, path: str) -> None:
+    host, _, port = bare_labs.urls[0].removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as stranger:
+        head = f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 60000000\r\n\r\n"
+        stranger.sendall(head.encode())
+        # None of it was sent.
+        assert stranger.recv(100).startswith(b"HTTP/1.1 400")
+    form = b"a=" + bytes(60_000)
+    assert requests.post(bare_labs.urls[0] + path, data=form, timeout=30).status_code < 500
 
 
 def test_what_a_page_saves_is_read(bare_labs: Labs) -> None:

@@ -76,8 +76,8 @@ class KnowingLab(ThreadingHTTPServer):
 class Front:
     """The front, and the lab behind it."""
 
-    def __init__(self, port: int, lab: KnowingLab) -> None:
-        self.port, self.lab = port, lab
+    def __init__(self, port: int, lab: KnowingLab, log: Path) -> None:
+        self.port, self.lab, self.log = port, lab, log
 
     def call(
         self,
@@ -123,14 +123,15 @@ def running(change: Callable[[str], str]) -> Iterator[Front]:
         lab = KnowingLab(behind)
         stack.callback(lab.server_close)
         stack.callback(lab.shutdown)
+        log = stack.enter_context((data_dir.root / "log").open("wb"))
         process = subprocess.Popen(
             [NGINX, "-e", "stderr", "-p", data_dir.front, "-c", data_dir.front_config],
-            stdout=subprocess.DEVNULL,
+            stdout=log,
             stderr=sys.stderr,
         )
         stack.callback(process.wait)
         stack.callback(process.terminate)
-        front = Front(port, lab)
+        front = Front(port, lab, Path(log.name))
         wait_until("nginx listens", front.answers)
         yield front
 
@@ -192,6 +193,8 @@ def test_many_calls_without_a_login_are_refused_and_those_with_one_pass(front: F
     status, body = next(one for one in _calls(front) if one[0] == 429)
     assert json.loads(body)["reason"] == "too_many", status
     assert {front.call("GET", "/api", headers=KNOWN)[0] for _ in range(100)} == {200}
+    logged = {line.split()[3] for line in front.log.read_text().splitlines()}
+    assert logged == {"200"}
 
 
 def _calls(front: Front) -> Iterator[tuple[int, str]]:

@@ -107,6 +107,9 @@ def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> Non
         ("DELETE", "/lab/api/build"),
         ("GET", "/metrics"),
         ("GET", "/view/demo/a.html"),
+        # Stock handlers that fail at it.
+        ("HEAD", "/files/demo/a.png"),
+        ("HEAD", "/api/spec.yaml"),
         ("POST", "/nbconvert/html"),
         # What runs TeX or a browser on the lab.
         ("GET", "/nbconvert/pdf/demo/a.ipynb"),
