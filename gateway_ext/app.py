@@ -116,7 +116,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
                 self._fail(f"FleetGatewayApp.{name} is not set")
         self._tasks: list[asyncio.Task[Any]] = []
         self.lifecycle = Lifecycle()
-        self.audit = Audit(parent=self, server_kind="gateway", server_name=self.gateway_name)
+        self.audit = Audit(parent=self, server_kind="gateway", known_as=self.gateway_name)
         try:
             self.token_verifier = TokenVerifier(Path(self.token_keys_file))
             box = SecretBox(Path(self.encryption_keys_file))

@@ -77,15 +77,13 @@ class Audit(LoggingConfigurable):
         600, min=0, config=True, help="The same for each user who is signed in."
     )
     server_name = Unicode(
-        config=True, help="The name of this server in events. The default is the host's."
+        config=True,
+        help="The name of this server in events. The default is a gateway's name, else the host's.",
     )
-
-    server_kind = "lab"
-    """What this server is; a gateway says so."""
 
     @default("server_name")
     def _default_server_name(self) -> str:
-        return socket.gethostname()
+        return self._known_as or socket.gethostname()
 
     @validate("webhook_url")
     def _checked_url(self, proposal: Any) -> Any:
@@ -93,7 +91,10 @@ class Audit(LoggingConfigurable):
             raise TraitError("Audit.webhook_url must begin with https://")
         return proposal["value"]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, server_kind: str = "lab", known_as: str = "", **kwargs: Any) -> None:
+        """`server_kind` is what writes: `lab`, `gateway` or `command`. `known_as` is its name
+        unless it is configured."""
+        self._server_kind, self._known_as = server_kind, known_as
         super().__init__(**kwargs)
         self._pace = DenialPace(self.anonymous_denials_per_minute, self.user_denials_per_minute)
         self._pace_lock = threading.Lock()
@@ -121,7 +122,7 @@ class Audit(LoggingConfigurable):
             handlers.append(Webhook(post, self.log))
         if not handlers:
             return
-        self._server = Server(self.server_kind, self.server_name, _version())
+        self._server = Server(self._server_kind, self.server_name, _version())
         # Without this application's configuration: that is for events which pages may see.
         self._events = EventLogger(handlers=handlers)
         self._events.register_event_schema(SCHEMA_FILE)

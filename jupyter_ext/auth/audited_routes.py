@@ -60,7 +60,6 @@ _TABLE: dict[tuple[str, str], tuple[str, Kind]] = {
     (f"{_JOURNALS}.JournalHandler", "POST"): ("output.keep", Kind.FLEET),
     (f"{_JOURNALS}.DocumentJournalsHandler", "GET"): ("output.list", Kind.POLL),
     (f"{_OURS}.kernels.ticket_handler.TicketHandler", "POST"): ("kernel.ticket", Kind.FLEET),
-    ("jupyter_server.base.handlers.PrometheusMetricsHandler", "GET"): ("metrics", Kind.FLEET),
 }
 
 AUDITED: AuditTable = {key: Audited(*named) for key, named in _TABLE.items()}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Connection, and_, func, or_, select, update
+from sqlalchemy import Column, Connection, func, or_, select, update
 
 from jupyter_ext.database.engine import Database
 
@@ -22,8 +22,8 @@ class Keys(Protocol):
     def key_ids(self) -> list[str]:
         """The IDs of all keys; the first one encrypts."""
 
-    def renewed(self, value: str) -> str:
-        """The value, encrypted with the first key."""
+    def renewed(self, value: str) -> str | None:
+        """The value, encrypted with the first key; None if it cannot be decrypted."""
 
 
 class EncryptedColumns:
@@ -42,28 +42,31 @@ class EncryptedColumns:
         return {**dict.fromkeys(self._keys.key_ids(), 0), **found}
 
     async def renew(self) -> None:
-        """Encrypt with the first key what was encrypted with another one. Values of unknown keys
-        stay as they are."""
+        """Encrypt with the first key what was encrypted with another one. What cannot be decrypted
+        stays as it is."""
         for column in self._columns:
-            while await self._database.run(partial(self._renew_some, column=column)):
-                pass
+            last = await self._database.run(partial(self._renew_some, column=column, last=None))
+            while last is not None:
+                last = await self._database.run(partial(self._renew_some, column=column, last=last))
 
-    def _renew_some(self, connection: Connection, column: Column[Any]) -> bool:
-        """Whether there may be more."""
+    def _renew_some(self, connection: Connection, column: Column[Any], last: Any) -> Any:
+        """Renews some values of rows behind the one with this primary key; that of the last one,
+        None if there are no more."""
         former = self._keys.key_ids()[1:]
         if not former:
-            return False
-        keys = list(column.table.primary_key.columns)
-        query = select(*keys, column.label("value")).where(_of_keys(column, former)).limit(AT_ONCE)
-        rows = connection.execute(query).all()
+            return None
+        (key,) = column.table.primary_key.columns
+        query = select(key.label("key"), column.label("value")).where(_of_keys(column, former))
+        if last is not None:
+            query = query.where(key > last)
+        rows = connection.execute(query.order_by(key).limit(AT_ONCE)).all()
         for row in rows:
-            # Somebody may have written another value meanwhile, which is newer.
-            same = and_(*(key == part for key, part in zip(keys, row, strict=False)))
-            renewed = {column: self._keys.renewed(row.value)}
-            connection.execute(
-                update(column.table).where(same, column == row.value).values(renewed)
-            )
-        return len(rows) == AT_ONCE
+            renewed = self._keys.renewed(row.value)
+            if renewed is not None:
+                # Somebody may have written another value meanwhile, which is newer.
+                same = (key == row.key) & (column == row.value)
+                connection.execute(update(column.table).where(same).values({column: renewed}))
+        return rows[-1].key if len(rows) == AT_ONCE else None
 
 
 def _of_keys(column: Column[Any], ids: Iterable[str]) -> Any:

@@ -35,6 +35,7 @@ from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.quantities import duration, duration_text
 from jupyter_ext.fleet.revoking import revoke
 from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.secrets_command import run_secrets, secrets_arguments
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
 from jupyter_ext.fleet.status import (
     DEMO_PROJECT,
@@ -195,6 +196,8 @@ def parser() -> argparse.ArgumentParser:
     whose.add_argument(
         "--project", metavar="NAME", help="every role in this project; new tokens give them again"
     )
+    keys = add("secrets", secrets_command, "Show or replace the fleet's keys while it runs.")
+    secrets_arguments(keys)
     return top
 
 
@@ -400,6 +403,11 @@ def revoke_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     what = "is not accepted" if kind is Revoked.USER else "gives no role there"
     print(f"{kind} {name}: a token that was given until now {what}")
     return 0
+
+
+def secrets_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``secrets``: see `secrets_arguments`."""
+    return run_secrets(options, data_dir, known_settings(data_dir))
 
 
 def known_settings(data_dir: DataDir) -> Settings:

@@ -170,6 +170,7 @@ def lab_config(
             "gateway_urls": [settings.url(gateway) for gateway in settings.gateway_names],
             "token_keys_file": str(secrets.token_keys),
             "login_keys_file": str(secrets.login_keys),
+            "shared_secrets_file": str(secrets.shared_secrets),
             "service_token_file": str(secrets.service_token("lab")),
         },
     }

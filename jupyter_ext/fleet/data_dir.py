@@ -27,7 +27,8 @@ UID_RANGES = 4000
 _PLAIN_PATH = re.compile(r"[\w./@+:=,~-]+")
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """What the system calls a user."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -71,7 +72,7 @@ class DataDir:
             ) from error
         if os.geteuid() not in (0, owner):
             raise FleetError(
-                f"the data directory {self.root} belongs to another user ({_user_name(owner)}): run"
+                f"the data directory {self.root} belongs to another user ({user_name(owner)}): run"
                 " this as that user, or choose your own with --data-dir"
             )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from jupyter_ext.fleet.store_security import create_store_security
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.private_file import write_private
+from jupyter_ext.platform.shared_secrets import COOKIE_SECRET
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 
 SERVICE_TOKEN_SECONDS = 3600
@@ -42,6 +43,11 @@ class SecretFiles:
         return self.folder / "platform.pem"
 
     @property
+    def next_platform_key(self) -> Path:
+        """The one that a rotation is about to use."""
+        return self.folder / "platform.next.pem"
+
+    @property
     def token_keys(self) -> Path:
         """The platform's public keys (JWKS)."""
         return self.folder / "jwks.json"
@@ -62,8 +68,14 @@ class SecretFiles:
 
     @property
     def cookie_secret(self) -> Path:
-        """Signs tickets of kernels and what protects pages; the same for all labs."""
+        """Signs cookies of labs of earlier versions; the same for all labs. Until the first
+        rotation of `shared_secrets` it is that as well."""
         return self.folder / "cookie_secret"
+
+    @property
+    def shared_secrets(self) -> Path:
+        """Sign tickets of kernels and what protects pages; the same for all labs."""
+        return self.folder / "lab_secrets.json"
 
     @property
     def notary_secret(self) -> Path:
@@ -114,6 +126,10 @@ class SecretFiles:
         for keys in (self.encryption_keys, self.login_keys):
             if not keys.exists():
                 create_keys_file(keys)
+        if not self.shared_secrets.exists():
+            # Labs of the version before know no other.
+            first = {"keys": [{"id": COOKIE_SECRET}]}
+            write_private(self.shared_secrets, json.dumps(first, indent=2))
         if not (self.store_identities.exists() and self.store_credentials.exists()):
             access_key, secret_key = secrets.token_hex(10), secrets.token_urlsafe(32)
             write_private(self.store_identities, store_identities(access_key, secret_key))

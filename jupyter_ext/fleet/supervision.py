@@ -1,9 +1,10 @@
 """The process that supervises the programs of one data directory.
 
 ``python -m jupyter_ext.fleet.supervision DATA_DIR``. It starts programs, restarts those that end,
-replaces those that stop answering, rotates their logs, and renews the tokens with which they call
-each other. Nothing is lost if it dies: programs write their own logs and outlive it, and the next
-supervisor adopts them. Their tokens expire after an hour; people's calls go on without them.
+replaces those that stop answering, rotates their logs, renews the tokens with which they call each
+other, and drops keys whose time is over. Nothing is lost if it dies: programs write their own logs
+and outlive it, and the next supervisor adopts them. Their tokens expire after an hour; people's
+calls go on without them.
 
 It listens on a Unix socket and answers each line of JSON with one line (`Supervision._answer`).
 """
@@ -29,6 +30,8 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.leftovers import end_orphans, find_leftovers, first_of_each
 from jupyter_ext.fleet.log_file import AUDIT_BYTES, AUDIT_OLDER, rename_long, rotate
 from jupyter_ext.fleet.secret_files import LOOK_SECONDS, SecretFiles, renewal_is_due
+from jupyter_ext.fleet.secrets_command import drop_due
+from jupyter_ext.fleet.settings import load_settings
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
 OPEN_FILES = 65536
@@ -41,6 +44,8 @@ REPLACED_SECONDS = 60.0
 """After replacing one process, wait this long, or until it answers, before replacing another."""
 
 ROTATE_SECONDS = 5.0
+DROP_SECONDS = 600.0
+"""How often keys are dropped whose time is over."""
 ENDING_ORDER = ("front", "lab-", "gateway-", "store")
 """Programs that write end before the store; all of one kind end at the same time."""
 
@@ -85,6 +90,7 @@ class Supervision:
             asyncio.create_task(_again_and_again(self._watch_once, health.PAUSE_SECONDS)),
             asyncio.create_task(_again_and_again(self._rotate_once, ROTATE_SECONDS)),
             asyncio.create_task(_again_and_again(self._renew_once, LOOK_SECONDS)),
+            asyncio.create_task(_again_and_again(self._drop_once, DROP_SECONDS)),
         ]
         try:
             await self._left.wait()
@@ -263,6 +269,11 @@ class Supervision:
         if renewal_is_due(self._renewed, now):
             await asyncio.to_thread(SecretFiles(self._data_dir.secrets).renew_service_tokens)
             self._renewed = now
+
+    async def _drop_once(self) -> None:
+        settings = load_settings(self._data_dir)
+        if settings is not None:
+            await asyncio.to_thread(drop_due, self._data_dir, settings, say)
 
 
 async def _write(writer: asyncio.StreamWriter, document: object) -> None:

@@ -65,9 +65,12 @@ class SecretBox:
         """The IDs of all keys; the first one encrypts."""
         return list(self._keys.current())
 
-    def renewed(self, value: str) -> str:
-        """The value, encrypted with the first key; raises `DecryptionError`."""
-        return self.encrypt(self.decrypt(value))
+    def renewed(self, value: str) -> str | None:
+        """The value, encrypted with the first key; None if it cannot be decrypted."""
+        try:
+            return self.encrypt(self.decrypt(value))
+        except DecryptionError:
+            return None
 
     def decrypt(self, value: str) -> bytes:
         """Return what was encrypted, or raise `DecryptionError`."""

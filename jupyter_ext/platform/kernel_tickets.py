@@ -54,7 +54,9 @@ class KernelTickets:
         """`secret` is shared by all labs of a fleet, and by nobody else. What was signed with
         `former` ones is accepted as well."""
         # Keys of their own: what is signed with them is valid nowhere else.
-        self._keys = [hmac.digest(one, _PURPOSE, "sha256") for one in (secret, *former)]
+        self._key, *self._former = (
+            hmac.digest(one, _PURPOSE, "sha256") for one in (secret, *former)
+        )
 
     def issue(self, ticket: KernelTicket, seconds: float) -> str:
         """The ticket as text, for so many seconds from now; raises TicketError for one that would
@@ -73,7 +75,7 @@ class KernelTickets:
             "epoch": ticket.epoch,
         }
         ticket_from_claims(claims)
-        return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM, headers={"typ": TYPE})
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"typ": TYPE})
 
     def verify(self, token: str) -> KernelTicket:
         """What the ticket says; raises TicketError."""
@@ -90,10 +92,10 @@ class KernelTickets:
         return ticket_from_claims(claims)
 
     def _decoded(self, token: str) -> dict[str, object]:
-        for key in self._keys[:-1]:
+        for key in self._former:
             with contextlib.suppress(jwt.InvalidSignatureError):
                 return self._decoded_with(key, token)
-        return self._decoded_with(self._keys[-1], token)
+        return self._decoded_with(self._key, token)
 
     def _decoded_with(self, key: bytes, token: str) -> dict[str, object]:
         claims: dict[str, object] = jwt.decode(

@@ -288,7 +288,14 @@ class TokenSigner:
         if not isinstance(key, Ed25519PrivateKey):
             raise TokenKeysError(f"{private_key_file}: an Ed25519 private key is expected")
         self._key = key
-        self._key_id = _public_jwk(key.public_key())["kid"]
+        self.public_key = _public_jwk(key.public_key())
+        """As an entry of a JWKS document."""
+        self._key_id = self.public_key["kid"]
+
+    @property
+    def key_id(self) -> str:
+        """The ID of its key."""
+        return self._key_id
 
     def sign(
         self,
@@ -331,14 +338,19 @@ class TokenSigner:
 
 def create_keys(private_file: Path, jwks_file: Path) -> None:
     """Make a new Ed25519 key pair: the private key in PEM, the public one as a JWKS document."""
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
+    create_private_key(private_file)
+    public = TokenSigner(private_file).public_key
+    write_private(Path(jwks_file), json.dumps({"keys": [public]}, indent=2))
+
+
+def create_private_key(file: Path) -> None:
+    """Make a new Ed25519 private key in PEM."""
+    pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    write_private(Path(private_file), pem)
-    write_private(Path(jwks_file), json.dumps({"keys": [_public_jwk(key.public_key())]}, indent=2))
+    write_private(Path(file), pem)
 
 
 def _public_jwk(key: Ed25519PublicKey) -> dict[str, str]:

@@ -245,6 +245,8 @@ def test_kernels_at_the_lab_and_at_the_gateway(audited: Audited) -> None:
     interrupted = audited.after(
         lambda: ada("POST", f"/api/kernels/{kernel_id}/interrupt"), "kernel.interrupt", "gateway"
     )
+    assert interrupted["server"]["kind"] == "gateway"
+    assert interrupted["server"]["name"] == "gateway-0"
     assert (interrupted["actor"]["name"], interrupted["object"]["project"]) == ("ada", "demo")
     hidden = audited.after(
         lambda: max_("GET", f"/api/kernels/{kernel_id}"), "kernel.look", "gateway"

@@ -8,9 +8,10 @@ import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import Application, HTTPError, RequestHandler
 
-from jupyter_ext.auth.bound_xsrf import bind_xsrf
+from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf
 
 SECRET = b"of all labs"
+NEWER = b"of all labs, since today"
 
 
 def handler(cookie: str = "", sent: str = "") -> RequestHandler:
@@ -24,14 +25,14 @@ def handler(cookie: str = "", sent: str = "") -> RequestHandler:
 
 def token_of(session_id: str, secret: bytes = SECRET) -> str:
     made = handler()
-    assert not bind_xsrf(made, secret, session_id)
+    assert not bind_xsrf(made, [secret], session_id)
     return made.xsrf_token.decode()
 
 
 def test_the_token_of_a_login_is_accepted_at_every_lab() -> None:
     token = token_of("a")
     asked = handler(token, token)
-    assert bind_xsrf(asked, SECRET, "a"), "the browser has it"
+    assert bind_xsrf(asked, [SECRET], "a"), "the browser has it"
     asked.check_xsrf_cookie()
 
 
@@ -42,16 +43,37 @@ def test_another_token_is_refused_although_the_cookie_is_the_same(token: str) ->
     asked = handler(token, token)
     asked.check_xsrf_cookie()
     asked = handler(token, token)
-    assert not bind_xsrf(asked, SECRET, "a")
+    assert not bind_xsrf(asked, [SECRET], "a")
     with pytest.raises(HTTPError):
         asked.check_xsrf_cookie()
 
 
 def test_a_browser_that_has_another_token_is_given_its_own() -> None:
     asked = handler(token_of("b"))
-    bind_xsrf(asked, SECRET, "a")
+    bind_xsrf(asked, [SECRET], "a")
+    renew_xsrf(asked, [SECRET], "a")
     given = asked.xsrf_token.decode()
     assert asked._new_cookie["_xsrf"].value == given
     again = handler(given, given)
-    assert bind_xsrf(again, SECRET, "a")
+    assert bind_xsrf(again, [SECRET], "a")
     again.check_xsrf_cookie()
+
+
+def test_a_page_with_the_token_of_an_older_secret_goes_on_and_gets_the_newest() -> None:
+    token = token_of("a")
+    asked = handler(token, token)
+    assert not bind_xsrf(asked, [NEWER, SECRET], "a")
+    renew_xsrf(asked, [NEWER, SECRET], "a")
+    asked.check_xsrf_cookie()
+    given = asked._new_cookie["_xsrf"].value
+    again = handler(given, given)
+    assert bind_xsrf(again, [NEWER, SECRET], "a")
+    again.check_xsrf_cookie()
+
+
+def test_a_secret_that_was_dropped_protects_nothing() -> None:
+    token = token_of("a")
+    asked = handler(token, token)
+    assert not bind_xsrf(asked, [NEWER], "a")
+    with pytest.raises(HTTPError):
+        asked.check_xsrf_cookie()

@@ -72,7 +72,12 @@ def test_a_lab_is_told_where_everything_is(data_dir, secrets):
         "gateway_urls": ["http://127.0.0.1:11011", "http://127.0.0.1:11012"],
         "token_keys_file": str(secrets.token_keys),
         "login_keys_file": str(secrets.login_keys),
+        "shared_secrets_file": str(secrets.shared_secrets),
         "service_token_file": str(secrets.service_token("lab")),
+    }
+    assert config["Audit"] == {
+        "file": str(data_dir.root / "audit" / "lab-2.jsonl"),
+        "server_name": "lab-2",
     }
     assert (config["ServerApp"]["ip"], config["ServerApp"]["port"]) == ("127.0.0.1", 11002)
 

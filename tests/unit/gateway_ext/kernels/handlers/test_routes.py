@@ -98,7 +98,7 @@ def test_another_handler_at_a_known_path_is_refused() -> None:
 
 def test_operators_routes_are_for_services() -> None:
     for_services = {entry.pattern.pattern for entry in ROUTES if entry.who is Who.SERVICES}
-    assert len(for_services) == 5
+    assert len(for_services) == 6
     assert all(pattern.startswith("/api/fleet/") for pattern in for_services)
 
 

@@ -1,0 +1,60 @@
+"""Files with several keys: the first one is used, the others are accepted until their time is over.
+
+Pure functions from one document to the next. An older key has the members `replaced` and
+`drop_after`, in seconds since 1970, which servers ignore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DROP_AFTER, REPLACED = "drop_after", "replaced"
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Older:
+    """A key that is no longer used."""
+
+    id: str
+    replaced: float
+    drop_after: float
+
+
+def id_of(entry: Document) -> str:
+    """A key's ID; that of a JWKS document is called `kid`."""
+    return str(entry.get("id") or entry.get("kid"))
+
+
+def with_new(document: Document, entry: Document, now: float, drop_after: float) -> dict[str, Any]:
+    """The document with a new key in front; the others may go at `drop_after`."""
+    times = {REPLACED: now, DROP_AFTER: drop_after}
+    older = [{**times, **one} for one in document["keys"]]
+    return {**document, "keys": [dict(entry), *older]}
+
+
+def current_of(document: Document) -> str:
+    """The ID of the key that is used."""
+    return id_of(document["keys"][0])
+
+
+def older_of(document: Document) -> list[Older]:
+    """The keys that a rotation has replaced. Others that an operator has added stay."""
+    return [
+        Older(id_of(one), float(one.get(REPLACED, 0.0)), float(one[DROP_AFTER]))
+        for one in document["keys"][1:]
+        if DROP_AFTER in one
+    ]
+
+
+def due(older: Sequence[Older], now: float) -> set[str]:
+    """Which of them may go."""
+    return {one.id for one in older if one.drop_after <= now}
+
+
+def without(document: Document, ids: Collection[str]) -> dict[str, Any]:
+    """The document without these keys; never without the one that is used."""
+    first, *others = document["keys"]
+    return {**document, "keys": [first, *(one for one in others if id_of(one) not in ids)]}

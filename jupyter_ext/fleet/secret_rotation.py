@@ -1,0 +1,206 @@
+"""Replaces the keys of a fleet while it runs.
+
+Each step leaves files with which every server goes on, and the next `rotate` continues where one
+was killed. Servers read the files again when they change, and accept the older key until it is
+dropped: when its time is over and nothing is encrypted with it any more.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jupyter_ext.fleet.calls import CallFailed, call
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.key_file import Older, current_of, due, id_of, older_of, with_new, without
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.platform.encryption import new_key
+from jupyter_ext.platform.private_file import write_private
+from jupyter_ext.platform.tokens import TokenSigner, create_private_key
+from jupyter_ext.wire.routes import ENCRYPTION_ROUTE
+
+HOUR = 3600.0
+IN_USE_SECONDS = 60.0
+"""For so long after its replacement a server may still store what it has encrypted with a key."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a fleet, which can be replaced."""
+
+    name: str
+    use: str
+    keep_seconds: float
+    """How long the older one is accepted, unless somebody says otherwise."""
+    encrypts_at: Literal["lab", "gateway"] | None = None
+    """Which servers have values in their database that it encrypts."""
+
+
+KEYS = {
+    one.name: one
+    for one in (
+        Key("platform", "signs tokens of the demo platform and of servers", 12 * HOUR),
+        Key("encryption", "encrypts keys of agents and environments of kernels", HOUR, "gateway"),
+        Key("logins", "encrypts tokens of logins", HOUR, "lab"),
+        Key("labs", "signs tickets of kernels, protects forms", HOUR),
+    )
+}
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """Where one key stands."""
+
+    key: Key
+    current: str
+    older: list[Older]
+    unfinished: bool
+    """Whether a rotation was interrupted before the new key was used."""
+    values: dict[str, int] | None
+    """How many values each key encrypts; None if no server says, or it encrypts none."""
+
+
+class SecretRotation:
+    """Rotates the keys of one data directory."""
+
+    def __init__(
+        self, data_dir: DataDir, settings: Settings, now: Callable[[], float] = time.time
+    ) -> None:
+        self._files = SecretFiles(data_dir.secrets)
+        self._settings = settings
+        self._now = now
+
+    def state(self, key: Key) -> KeyState:
+        """Where a key stands; asks a server for what it encrypts."""
+        document = self._document(key)
+        unfinished = key.name == "platform" and self._files.next_platform_key.exists()
+        current = self._files.signer().key_id if key.name == "platform" else current_of(document)
+        return KeyState(key, current, self._older(key), unfinished, self._values(key, "GET"))
+
+    def rotate(self, key: Key, keep_seconds: float) -> str:
+        """Use a new key, and accept the older one for so long; what was done. If an older one is
+        still accepted, finishes that rotation instead of beginning another."""
+        now = self._now()
+        drop_after = now + max(keep_seconds, IN_USE_SECONDS if key.encrypts_at else 0.0)
+        older = self._older(key)
+        if older and not self._unfinished(key):
+            self._renew_values(key)
+            return (
+                f"{key.name}: {', '.join(one.id for one in older)} is still accepted after the "
+                f"last rotation; `jupyter fleet secrets drop {key.name}` ends that"
+            )
+        if key.name == "platform":
+            self._rotate_platform(now, drop_after)
+        else:
+            entry = _new_secret() if key.name == "labs" else new_key()
+            self._write(key, with_new(self._document(key), entry, now, drop_after))
+        self._renew_values(key)
+        return f"{key.name}: {self.state(key).current} is used from now on"
+
+    def drop(self, key: Key, *, at_once: bool) -> list[str]:
+        """Forget older keys whose time is over, or all of them; what was forgotten. Raises
+        FleetError while something needs one of them."""
+        older = self._older(key)
+        ids = {one.id for one in older} if at_once else due(older, self._now())
+        if not ids:
+            return []
+        if key.encrypts_at is not None:
+            self._refuse_in_use(key, [one for one in older if one.id in ids])
+            values = self._values(key, "POST")
+            if values is None:
+                raise FleetError(
+                    f"no {key.encrypts_at} answers, which has values that the older key may "
+                    f"encrypt: nothing was dropped of {key.name}; try again when the fleet runs"
+                )
+            needed = sorted(one for one in ids if values.get(one))
+            if needed:
+                raise FleetError(f"{key.name}: values are still encrypted with {needed[0]}")
+        self._write(key, without(self._document(key), ids))
+        return sorted(ids)
+
+    def _refuse_in_use(self, key: Key, older: list[Older]) -> None:
+        left = max(one.replaced for one in older) + IN_USE_SECONDS - self._now()
+        if left > 0:
+            raise FleetError(
+                f"{key.name}: a server may still be encrypting with the older key: try again in "
+                f"{math.ceil(left)} s"
+            )
+
+    def has_due(self, key: Key) -> bool:
+        """Whether the time of an older key is over."""
+        return bool(due(self._older(key), self._now()))
+
+    def _rotate_platform(self, now: float, drop_after: float) -> None:
+        key, files = KEYS["platform"], self._files
+        if not files.next_platform_key.exists():
+            create_private_key(files.next_platform_key)
+        public = TokenSigner(files.next_platform_key).public_key
+        document = self._document(key)
+        if public["kid"] not in [id_of(one) for one in document["keys"]]:
+            # Servers know the new key before anything is signed with it.
+            self._write(key, with_new(document, public, now, drop_after))
+        os.replace(files.next_platform_key, files.platform_key)
+        files.renew_service_tokens()
+
+    def _older(self, key: Key) -> list[Older]:
+        used = self._files.signer().key_id if key.name == "platform" else ""
+        return [one for one in older_of(self._document(key)) if one.id != used]
+
+    def _unfinished(self, key: Key) -> bool:
+        return key.name == "platform" and self._files.next_platform_key.exists()
+
+    def _renew_values(self, key: Key) -> None:
+        """Have values encrypted with the new key. If no server answers, that is done before the
+        older one is dropped."""
+        self._values(key, "POST")
+
+    def _values(self, key: Key, method: str) -> dict[str, int] | None:
+        if key.encrypts_at is None:
+            return None
+        gateways = key.encrypts_at == "gateway"
+        names = self._settings.gateway_names if gateways else self._settings.lab_names
+        token = self._files.sign_service_token(key.encrypts_at)
+        for name in names:
+            try:
+                answer = call(method, self._settings.url(name) + ENCRYPTION_ROUTE, token)
+                return dict(answer["values"])
+            except CallFailed:
+                # It may also be one of the version before.
+                continue
+        return None
+
+    def _file(self, key: Key) -> Path:
+        return {
+            "platform": self._files.token_keys,
+            "encryption": self._files.encryption_keys,
+            "logins": self._files.login_keys,
+            "labs": self._files.shared_secrets,
+        }[key.name]
+
+    def _document(self, key: Key) -> dict[str, Any]:
+        file = self._file(key)
+        try:
+            document: dict[str, Any] = json.loads(file.read_bytes())
+            current_of(document)
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            raise FleetError(
+                f"{file} cannot be read ({error}): restore it from a backup, or run "
+                "`jupyter fleet up` if it is missing"
+            ) from error
+        return document
+
+    def _write(self, key: Key, document: dict[str, Any]) -> None:
+        write_private(self._file(key), json.dumps(document, indent=2))
+
+
+def _new_secret() -> dict[str, str]:
+    return {"id": secrets.token_hex(4), "key": secrets.token_hex(32)}

@@ -1,0 +1,259 @@
+"""Keys are replaced step by step, and a rotation that was killed goes on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_ext.fleet import secret_rotation
+from jupyter_ext.fleet.calls import CallFailed
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.key_file import current_of, older_of, with_new, without
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.secret_rotation import IN_USE_SECONDS, KEYS, SecretRotation
+from jupyter_ext.fleet.secrets_command import drop_due
+from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.platform.encryption import SecretBox
+from jupyter_ext.platform.shared_secrets import SharedSecrets
+from jupyter_ext.platform.tokens import TokenError, TokenSigner, TokenVerifier
+
+SETTINGS = Settings(ports={f"{kind}-{n}": 1 for kind in ("lab", "gateway") for n in (1, 2)})
+
+
+class Servers:
+    """What encrypts values, instead of labs and gateways."""
+
+    def __init__(self, files: SecretFiles) -> None:
+        self.files = files
+        self.away = False
+        self.stuck = ""
+        self.boxes = {
+            "lab": SecretBox(files.login_keys),
+            "gateway": SecretBox(files.encryption_keys),
+        }
+        self.values = {name: [box.encrypt(b"a")] for name, box in self.boxes.items()}
+
+    def call(self, method: str, url: str, token: str) -> Any:
+        if self.away:
+            raise CallFailed("away", None)
+        kind = TokenVerifier(self.files.token_keys).verify(token).service
+        assert kind is not None
+        box = self.boxes[kind]
+        if method == "POST":
+            self.values[kind] = [box.renewed(one) for one in self.values[kind]]
+        counts = dict.fromkeys(box.key_ids(), 0)
+        for one in self.values[kind] + ([f"{self.stuck}:x"] if self.stuck else []):
+            counts[one.partition(":")[0]] = 1
+        return {"values": counts}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> DataDir:
+    data_dir = DataDir.at(tmp_path / "d")
+    data_dir.create()
+    SecretFiles(data_dir.secrets).create()
+    return data_dir
+
+
+@pytest.fixture
+def files(data_dir: DataDir) -> SecretFiles:
+    return SecretFiles(data_dir.secrets)
+
+
+@pytest.fixture
+def servers(files: SecretFiles, monkeypatch: pytest.MonkeyPatch) -> Servers:
+    servers = Servers(files)
+    monkeypatch.setattr(secret_rotation, "call", servers.call)
+    return servers
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def rotation(data_dir: DataDir, servers: Servers, clock: Clock) -> SecretRotation:
+    return SecretRotation(data_dir, SETTINGS, clock)
+
+
+def test_a_new_key_is_in_front_and_the_older_one_has_a_time() -> None:
+    document = with_new({"keys": [{"id": "a"}], "issuers": []}, {"id": "b"}, 5.0, 9.0)
+    assert current_of(document) == "b"
+    assert [(one.id, one.replaced, one.drop_after) for one in older_of(document)] == [("a", 5, 9)]
+    again = with_new(document, {"id": "c"}, 6.0, 20.0)
+    assert [(one.id, one.drop_after) for one in older_of(again)] == [("b", 20), ("a", 9)]
+    assert without(again, {"a", "c"})["keys"][0]["id"] == "c"
+    assert again["issuers"] == []
+
+
+def test_keys_that_an_operator_has_added_stay() -> None:
+    assert older_of({"keys": [{"kid": "a"}, {"kid": "of another platform"}]}) == []
+
+
+def test_tokens_of_the_older_platform_key_are_good_until_it_is_dropped(
+    rotation: SecretRotation, files: SecretFiles, clock: Clock
+) -> None:
+    verifier = TokenVerifier(files.token_keys)
+    before = files.signer().sign("ada", {}, 3600)
+    assert "is used from now on" in rotation.rotate(KEYS["platform"], 60.0)
+    after = files.signer().sign("ada", {}, 3600)
+    assert files.signer().key_id == rotation.state(KEYS["platform"]).current
+    assert [verifier.verify(token).user for token in (before, after)] == ["ada", "ada"]
+    service = files.service_token("lab").read_text()
+    assert rotation.drop(KEYS["platform"], at_once=False) == []
+    clock.now += 61
+    assert len(rotation.drop(KEYS["platform"], at_once=False)) == 1
+    assert verifier.verify(after).user == "ada"
+    # The servers' own tokens are of the new key.
+    assert verifier.verify(service).service == "lab"
+    with pytest.raises(TokenError):
+        verifier.verify(before)
+
+
+@pytest.mark.parametrize("killed_at", ["create_private_key", "_write", "replace", "tokens"])
+def test_a_rotation_that_was_killed_goes_on(
+    rotation: SecretRotation,
+    files: SecretFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_at: str,
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    verifier, before = TokenVerifier(files.token_keys), files.signer()
+    with monkeypatch.context() as patch:
+        if killed_at == "create_private_key":
+            patch.setattr(secret_rotation, "create_private_key", killed)
+        elif killed_at == "_write":
+            patch.setattr(SecretRotation, "_write", killed)
+        elif killed_at == "replace":
+            patch.setattr(os, "replace", _unless_pem(killed))
+        else:
+            patch.setattr(SecretFiles, "renew_service_tokens", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(KEYS["platform"], 60.0)
+    # Whatever signs meanwhile is accepted, and nothing is dropped that is used.
+    assert verifier.verify(files.signer().sign("ada", {}, 60)).user == "ada"
+    used = files.signer().key_id
+    rotation.drop(KEYS["platform"], at_once=False)
+    assert verifier.verify(files.signer().sign("ada", {}, 60)).user == "ada"
+    assert rotation.state(KEYS["platform"]).unfinished == (killed_at in ("_write", "replace"))
+    rotation.rotate(KEYS["platform"], 60.0)
+    assert files.signer().key_id != before.key_id
+    if killed_at == "tokens":
+        assert files.signer().key_id == used
+    assert not files.next_platform_key.exists()
+    assert len(json.loads(files.token_keys.read_bytes())["keys"]) == 2
+    assert verifier.verify(before.sign("ada", {}, 60)).user == "ada"
+
+
+def _unless_pem(killed: Any) -> Any:
+    real = os.replace
+
+    def replace(source: Any, target: Any) -> None:
+        if str(target).endswith("platform.pem"):
+            killed()
+        real(source, target)
+
+    return replace
+
+
+@pytest.mark.parametrize(("name", "kind"), [("logins", "lab"), ("encryption", "gateway")])
+def test_what_an_older_key_encrypts_is_encrypted_again_before_it_is_dropped(
+    rotation: SecretRotation, servers: Servers, clock: Clock, name: str, kind: str
+) -> None:
+    older = rotation.state(KEYS[name]).current
+    assert servers.values[kind][0].startswith(older)
+    rotation.rotate(KEYS[name], 3600.0)
+    state = rotation.state(KEYS[name])
+    assert state.current != older
+    assert state.values == {state.current: 1, older: 0}
+    # Of a server that was just encrypting.
+    clock.now += 3601
+    assert rotation.drop(KEYS[name], at_once=False) == [older]
+    assert servers.boxes[kind].decrypt(servers.values[kind][0]) == b"a"
+    assert rotation.state(KEYS[name]).values == {state.current: 1}
+
+
+def test_a_key_that_something_needs_is_not_dropped(
+    rotation: SecretRotation, servers: Servers, clock: Clock
+) -> None:
+    key = KEYS["encryption"]
+    older = rotation.state(key).current
+    rotation.rotate(key, 0.0)
+    with pytest.raises(FleetError, match="try again in 60 s"):
+        rotation.drop(key, at_once=True)
+    clock.now += IN_USE_SECONDS
+    servers.away = True
+    with pytest.raises(FleetError, match="no gateway answers"):
+        rotation.drop(key, at_once=True)
+    servers.away, servers.stuck = False, older
+    with pytest.raises(FleetError, match="still encrypted"):
+        rotation.drop(key, at_once=True)
+    servers.stuck = ""
+    assert rotation.drop(key, at_once=True) == [older]
+
+
+def test_a_second_rotation_first_ends_the_one_before(
+    rotation: SecretRotation, servers: Servers, clock: Clock
+) -> None:
+    key = KEYS["logins"]
+    servers.away = True
+    rotation.rotate(key, 60.0)
+    current, (older,) = rotation.state(key).current, rotation.state(key).older
+    servers.away = False
+    assert "still accepted" in rotation.rotate(key, 60.0)
+    assert rotation.state(key).values == {current: 1, older.id: 0}
+    assert rotation.state(key).current == current
+
+
+def test_secrets_of_labs_begin_with_the_servers_own(
+    rotation: SecretRotation, files: SecretFiles
+) -> None:
+    secrets = SharedSecrets(files.shared_secrets)
+    assert secrets.all(b"own") == (b"own",)
+    rotation.rotate(KEYS["labs"], 60.0)
+    assert len(secrets.all(b"own")) == 2
+    assert secrets.all(b"own")[1] == b"own"
+    assert rotation.drop(KEYS["labs"], at_once=True) == ["cookie_secret"]
+    assert b"own" not in secrets.all(b"own")
+    for file in files.folder.iterdir():
+        assert file.is_dir() or file.stat().st_mode & 0o777 == 0o600, file
+
+
+def test_the_supervisor_drops_what_is_due(
+    rotation: SecretRotation, data_dir: DataDir, files: SecretFiles
+) -> None:
+    said: list[str] = []
+    drop_due(data_dir, SETTINGS, said.append)
+    assert said == []
+    # Long ago by the real clock.
+    for key in KEYS.values():
+        rotation.rotate(key, 60.0)
+    drop_due(data_dir, SETTINGS, said.append)
+    assert len(said) == len(KEYS)
+    assert all("no longer accepted" in one for one in said)
+    events = [json.loads(one) for one in data_dir.audit_file("command").read_text().splitlines()]
+    assert [one["object"]["name"] for one in events] == list(KEYS)
+    assert {one["action"] for one in events} == {"secrets.drop"}
+    assert (
+        TokenSigner(files.platform_key).key_id in data_dir.secrets.joinpath("jwks.json").read_text()
+    )
+
+
+def test_a_file_that_is_missing_is_said(rotation: SecretRotation, files: SecretFiles) -> None:
+    files.shared_secrets.unlink()
+    with pytest.raises(FleetError, match=r"jupyter fleet up"):
+        rotation.rotate(KEYS["labs"], 60.0)
