@@ -10,7 +10,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
+"""Between two pieces of an answer."""
 LONGEST = 1024 * 1024
 
 Ask = Callable[[str, str, Mapping[str, object]], dict[str, Any]]

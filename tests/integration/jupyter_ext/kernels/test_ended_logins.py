@@ -65,6 +65,11 @@ def close_code(socket: websocket.WebSocket, seconds: float) -> int:
             return int.from_bytes(data[:2], "big")
 
 
+def ended(socket: websocket.WebSocket) -> tuple[int, float]:
+    """The code with which the server closes, and when."""
+    return close_code(socket, 30), time.monotonic()
+
+
 def test_whoever_signs_out_leaves_no_open_kernel_behind(own_fleet: Fleet) -> None:
     first, second = own_fleet.urls
     with own_fleet.kernel(name="python") as kernel_id:
