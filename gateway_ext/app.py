@@ -29,6 +29,7 @@ from traitlets import default
 
 from gateway_ext.gateway_options import GatewayOptions
 from gateway_ext.kernels.agents.lab_calls import LabCalls
+from gateway_ext.kernels.callers import Callers
 from gateway_ext.kernels.end_of_idle import end_of_idle
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
 from gateway_ext.kernels.handlers.audited_routes import AUDITED
@@ -44,8 +45,7 @@ from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernel_access import KernelAccess
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
-from gateway_ext.kernels.revocation_reader import LOOK_SECONDS as REVOCATIONS_SECONDS
-from gateway_ext.kernels.revocation_reader import RevocationReader
+from gateway_ext.kernels.revocation_reader import LAB_SECONDS, RevocationReader
 from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.kernels.unsent_bytes import UnsentBytes
 from gateway_ext.ownership import migrations
@@ -75,6 +75,7 @@ from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.metrics_port import PortRefused, bind, serve
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
+from jupyter_ext.platform.rights import Rights
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.wire.routes import AGENT_ROUTE, pattern_of
@@ -119,6 +120,11 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         self.audit = Audit(parent=self, server_kind="gateway", known_as=self.gateway_name)
         try:
             self.token_verifier = TokenVerifier(Path(self.token_keys_file))
+            self.revocation_reader = RevocationReader(
+                LabCalls(self.lab_urls, self.service_token_file, 1, LAB_SECONDS),
+                self.token_verifier.revocations,
+                self.log,
+            )
             box = SecretBox(Path(self.encryption_keys_file))
             check(self.database_url)
             self.database = Database(self.database_url)
@@ -187,7 +193,12 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         )
         self.web_app.settings.update(
             **{AUDIT_SETTING: self.audit},
-            fleet_token_verifier=self.token_verifier,
+            fleet_callers=Callers(
+                self.token_verifier,
+                Rights(self.token_verifier.revocations),
+                self.revocation_reader.first_look,
+            ),
+            fleet_revocation_reader=self.revocation_reader,
             fleet_relay=Relay(),
             fleet_kernel_access=KernelAccess(
                 ProjectMembers(self.database),
@@ -261,16 +272,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             asyncio.ensure_future(self.membership.run()),
             asyncio.ensure_future(manager.links.run()),
             asyncio.ensure_future(manager.agent_tickets.run(manager.links)),
-            run_forever(
-                RevocationReader(
-                    LabCalls(self.lab_urls, self.service_token_file, 1),
-                    self.token_verifier.revocations,
-                    self.log,
-                ).look,
-                REVOCATIONS_SECONDS,
-                self.log,
-                "reading revocations",
-            ),
+            asyncio.ensure_future(self.revocation_reader.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
             run_forever(
                 manager.lost_kernels.leave_overtaken,

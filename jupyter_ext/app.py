@@ -60,6 +60,7 @@ from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
 from jupyter_ext.logins.login_tokens import LoginTokens
 from jupyter_ext.logins.logins import Logins
+from jupyter_ext.logins.renewals import Renewals
 from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.metrics_port import PortRefused, bind, serve
@@ -316,6 +317,9 @@ class JupyterFleet(ExtensionApp):
                     ),
                     "open_logins": lambda verifier, most: Logins(
                         database, SecretBox(Path(self.login_keys_file)), verifier, most
+                    ),
+                    "open_renewals": lambda verifier, logins: Renewals(
+                        database, SecretBox(Path(self.login_keys_file)), verifier, logins
                     ),
                     # No partial: a configuration is copied, with all that it refers to.
                     "earlier_labs": lambda: _earlier_labs(database),

@@ -81,4 +81,3 @@ class People:
     def of_all(self, processes: Iterable[int]) -> dict[str, list[str | None]]:
         """The users of each of these processes, without those of which nothing is known (any more)."""
         return {str(one): self._users[one][:] for one in processes if one in self._users}
-

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, cast
-from urllib.parse import quote
 
 from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
@@ -26,11 +25,12 @@ from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.login_cookies import LoginCookies
 from jupyter_ext.auth.logout import FleetLogoutHandler
 from jupyter_ext.auth.open_requests import OpenRequests
-from jupyter_ext.auth.page_user import page_user
+from jupyter_ext.auth.page_user import check_page_user, page_user
 from jupyter_ext.auth.request_origin import Origin, foreign, origin_of
 from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
 from jupyter_ext.logins.logins import MOST_OF_A_USER, LoginEnded, Logins, LoginsAway
+from jupyter_ext.logins.renewals import Renewals
 from jupyter_ext.logins.sealing import COPY_SECONDS
 from jupyter_ext.logins.session_id import digest_of
 from jupyter_ext.logins.sign_in_codes import SignInCodes
@@ -40,17 +40,15 @@ from jupyter_ext.platform.kernel_tickets import (
     TicketError,
     is_ticket,
 )
+from jupyter_ext.platform.rights import Rights, RightsAway
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.route_table import Call, handler_name
 from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
-# The user who opened the page: somebody else may sign in with the same browser meanwhile. Pages
-# cannot set headers of websockets, so those use a query argument.
-_USER_HEADER = "X-Fleet-User"
-_USER_ARGUMENT = "fleet_user"
-# The cookie outlives the token: without it the lab could not tell that the login has expired.
-_COOKIE_SECONDS_AFTER_TOKEN = 86400.0
+# The cookie outlives the token, which may be renewed; without it the lab could not tell that the
+# login has expired.
+_COOKIE_SECONDS_AFTER_TOKEN = 30 * 86400.0
 # Checking a body takes 3 ns a byte; larger ones are checked on a thread.
 _BIG_BODY = 64 * 1024
 
@@ -94,6 +92,9 @@ class FleetIdentityProvider(IdentityProvider):
     open_logins = CallableTrait(
         config=True, help="Makes the Logins for a TokenVerifier and max_logins; the lab sets it."
     )
+    open_renewals = CallableTrait(
+        config=True, help="Makes the Renewals for a TokenVerifier and Logins; the lab sets it."
+    )
     open_codes = CallableTrait(config=True, help="Makes the SignInCodes; the lab sets it.")
     earlier_labs = CallableTrait(
         config=True,
@@ -101,7 +102,9 @@ class FleetIdentityProvider(IdentityProvider):
         "sets it.",
     )
     verifier = Instance(TokenVerifier)
+    rights = Instance(Rights)
     logins = Instance(Logins)
+    renewals = Instance(Renewals)
     codes = Instance(SignInCodes)
 
     open_requests = Instance(OpenRequests, args=())
@@ -110,9 +113,17 @@ class FleetIdentityProvider(IdentityProvider):
     def _default_verifier(self) -> TokenVerifier:
         return cast(TokenVerifier, self.token_verifier())
 
+    @default("rights")
+    def _default_rights(self) -> Rights:
+        return Rights(self.verifier.revocations)
+
     @default("logins")
     def _default_logins(self) -> Logins:
         return cast(Logins, self.open_logins(self.verifier, self.max_logins))
+
+    @default("renewals")
+    def _default_renewals(self) -> Renewals:
+        return cast(Renewals, self.open_renewals(self.verifier, self.logins))
 
     @default("codes")
     def _default_codes(self) -> SignInCodes:
@@ -169,7 +180,8 @@ class FleetIdentityProvider(IdentityProvider):
         if isinstance(page, Template404) and caller is not None:
             return _user_of(caller)
         if isinstance(caller, Identity):
-            _check_user(page, caller)
+            check_page_user(page, caller)
+            caller = await self.with_roles(caller, for_everybody)
         decision = decide(call, caller)
         if decision.answer is not Answer.ALLOW:
             note(page, refused=decision.reason or page.login_problem or "nobody is signed in")  # type: ignore[attr-defined]
@@ -182,6 +194,16 @@ class FleetIdentityProvider(IdentityProvider):
         if decision.answer is Answer.ALLOW:
             await self._check_body(method, path, page.request.body)
         return _user_of(caller)
+
+    async def with_roles(self, identity: Identity, for_everybody: bool) -> Identity:
+        """The caller with the roles that their platform names; raises 503 if it cannot be asked,
+        except on routes where roles do not matter."""
+        try:
+            return await self.rights.of(identity)
+        except RightsAway as error:
+            if for_everybody:
+                return identity
+            raise web.HTTPError(503, str(error)) from error
 
     async def _check_body(self, method: str, path: str, body: bytes) -> None:
         try:
@@ -223,7 +245,7 @@ class FleetIdentityProvider(IdentityProvider):
         identity = None
         if session_id:
             try:
-                identity = await self.logins.find(session_id, copy)
+                identity = await self.renewals.find(session_id, copy)
             except LoginEnded as error:
                 handler.login_problem = str(error)  # type: ignore[attr-defined]
             except LoginsAway as error:
@@ -326,27 +348,24 @@ class FleetIdentityProvider(IdentityProvider):
         identity: Identity,
         on_end: Callable[[SocketEnd], None],
         needs: tuple[str, Role] | None = None,
+        on_renewed: Callable[[Identity], None] | None = None,
     ) -> SocketLogin:
         """Watch the login with which a websocket was opened: its token, its `needs`, and for a
-        browser whether it was signed out."""
+        browser whether it was signed out. `on_renewed` hears of a newer token."""
         session_id = getattr(handler, "fleet_session_id", None)
-
-        async def ask() -> str:
-            try:
-                await self.logins.find(session_id or "", None)
-            except LoginEnded as error:
-                return str(error)
-            except LoginsAway:
-                # It goes on, to the end of its token at the latest.
-                return ""
-            return ""
 
         def ended(end: SocketEnd) -> None:
             record(handler, "websocket.end", Outcome.DENIED, end.reason)
             on_end(end)
 
         return SocketLogin(
-            identity, self.verifier, ended, needs=needs, ask=ask if session_id else None
+            identity,
+            self.verifier,
+            ended,
+            rights=self.rights,
+            needs=needs,
+            ask=self.renewals.asked(session_id) if session_id else None,
+            on_renewed=on_renewed,
         )
 
     def clear_login_cookie(self, handler: web.RequestHandler) -> None:
@@ -391,19 +410,3 @@ def _user_of(caller: Identity | KernelTicket | None) -> User | None:
     if isinstance(caller, KernelTicket):
         return KernelSide.of(caller)
     return None if caller is None else FleetUser.of(caller)
-
-
-def _check_user(handler: JupyterHandler, identity: Identity) -> None:
-    """Raise 401 if the page was opened for another user than the one who is now signed in.
-
-    Otherwise, after somebody else has signed in with the same browser, the page would silently save
-    and run code as that person.
-    """
-    sent = handler.request.headers.get(_USER_HEADER)
-    if sent is None and isinstance(handler, WebSocketHandler):
-        sent = handler.get_query_argument(_USER_ARGUMENT, None)
-        sent = None if sent is None else quote(sent, safe="")
-    if sent is not None and sent != quote(identity.user, safe=""):
-        raise web.HTTPError(
-            401, f"you are signed in as {identity.user}, but this page was opened for another user"
-        )

@@ -176,7 +176,7 @@ class FleetLoginHandler(LoginFormHandler):
             return
         note(self, action="login", kind=Kind.CHANGE)
         await self._provider.sign_in(self, identity)
-        user = FleetUser.of(identity)
+        user = FleetUser.of(await self._provider.with_roles(identity, for_everybody=True))
         self.log.info("User %s logged in.", user.username)
         self._go_on(user)
 

@@ -49,12 +49,11 @@ from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.tools import environment
 from jupyter_ext.platform.counted import counted
-from jupyter_ext.platform.revocations import Revoked
+from jupyter_ext.platform.revocations import LONGEST_TOKEN_SECONDS, Revoked
 from jupyter_ext.platform.tokens import TokenError, TokenKeysError
 
 DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
 DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
-LONGEST_TOKEN_SECONDS = 3650 * 86400
 WATCH_SECONDS = 1.0
 LOG_LINES = 200
 KERNELS_SECONDS = 8.0

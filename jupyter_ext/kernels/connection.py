@@ -27,7 +27,7 @@ from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, NOT_ALLOWED, OWNER_CHANGES, TOO_MUCH
+from jupyter_ext.wire.close_codes import FINAL, OF_STATUS, OWNER_CHANGES, TOO_MUCH
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
@@ -115,25 +115,29 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             return
         identity = self._identity
         if self._cursor is not None:
-            self._relay = self._page_relay(identity, self._cursor)
+            self._relay = self._page_relay(self._cursor)
             self._relay.start()
         else:
             self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
-            self._stream = self._kernel_stream(identity)
+            self._stream = self._kernel_stream()
             self._stream.start()
         self._login = self._handler.identity_provider.watch(
-            self._handler, identity, self._end_login, needs=self._needs
+            self._handler,
+            identity,
+            self._end_login,
+            needs=self._needs,
+            on_renewed=self._renew,
         )
         self.open_connections.add(self)
 
-    def _page_relay(self, identity: Identity, cursor: PageCursor) -> PageRelay:
+    def _page_relay(self, cursor: PageCursor) -> PageRelay:
         async def to_page(frame: str | bytes) -> None:
             await self._handler.write_message(frame, binary=isinstance(frame, bytes))
 
         return PageRelay(
-            resolve=lambda: self._find_owner(identity),
+            resolve=self._find_owner,
             address=lambda owner: cursor.address(owner, self.kernel_id, self.session_id),
-            headers=self._gateways.headers_for(identity.token),
+            headers=self._headers,
             to_page=to_page,
             on_closed=self._close_page,
             held=self._kernels.held_messages,
@@ -141,11 +145,11 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             log=self.log,
         )
 
-    def _kernel_stream(self, identity: Identity) -> KernelStream:
+    def _kernel_stream(self) -> KernelStream:
         self._launch_session = uuid.uuid4().hex
         return KernelStream(
-            resolve=lambda: self._find_owner(identity),
-            headers=self._gateways.headers_for(identity.token),
+            resolve=self._find_owner,
+            headers=self._headers,
             kernel_id=self.kernel_id,
             session_id=self.session_id,
             on_message=self._to_page,
@@ -158,10 +162,9 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             log=self.log,
         )
 
-    async def _find_owner(self, identity: Identity) -> str:
-        headers = self._gateways.headers_for(identity.token)
+    async def _find_owner(self) -> str:
         try:
-            return await self._gateways.find_owner(self.kernel_id, headers)
+            return await self._gateways.find_owner(self.kernel_id, self._headers)
         except web.HTTPError as error:
             if error.status_code in FINAL:
                 raise _final(error) from error
@@ -240,12 +243,17 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
     async def _is_launching(self) -> bool:
         path = f"/api/kernels/{self.kernel_id}"
-        headers = self._gateways.headers_for(self._identity.token)
-        model = await self._gateways.call("GET", path, headers=headers)
+        model = await self._gateways.call("GET", path, headers=self._headers)
         return bool(model["state"] == "launching")
 
+    def _renew(self, identity: Identity) -> None:
+        """The login goes on with a newer token."""
+        for end in (self._stream, self._relay):
+            if end is not None:
+                end.renew(self._headers)
+
     def _end_login(self, end: SocketEnd) -> None:
-        self._close_page(NOT_ALLOWED if end.signed_in else NOT_ACCEPTED, end.reason)
+        self._close_page(OF_STATUS[end.status], end.reason)
 
     def _close_page(self, code: int, reason: str) -> None:
         self.log.info("Kernel %s: closing a page's websocket: %s", self.kernel_id, reason)
@@ -262,7 +270,14 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
     @property
     def _identity(self) -> Identity:
+        if self._login is not None:
+            return self._login.identity
         return cast(FleetUser, self.websocket_handler.current_user).identity
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        """Those of a call on behalf of the page's user, with the token that is the newest now."""
+        return self._gateways.headers_for(self._identity.token)
 
     @property
     def _gateways(self) -> FleetGatewayClient:

@@ -14,6 +14,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketError
 
 from jupyter_ext.wire.close_codes import FINAL
 from jupyter_ext.wire.frames import SUBPROTOCOL
+from jupyter_ext.wire.headers import TAKES_TOKENS, TAKES_TOKENS_HEADER
 
 
 class StreamEnd(Exception):
@@ -82,6 +83,27 @@ async def dial(
         raise ConnectionEnd(f"{owner} answered {error.code}") from error
     except (OSError, StreamClosedError, WebSocketError) as error:
         raise ConnectionEnd(f"{owner} does not answer: {error}") from error
+
+
+def renew(connection: WebSocketClientConnection, headers: Mapping[str, str]) -> None:
+    """Have a gateway go on with the newer token of the same person that is in these headers. One of
+    the version before does not know how, and ends the connection with the first one."""
+    answered = connection.headers
+    if answered is None or answered.get(TAKES_TOKENS_HEADER) != TAKES_TOKENS:
+        return
+    token = headers["Authorization"].removeprefix("Bearer ")
+    try:
+        written = connection.write_message(json.dumps({"type": "token", "token": token}))
+    except (StreamClosedError, WebSocketError):
+        # Whoever reads notices it too.
+        return
+    written.add_done_callback(look_at)
+
+
+def look_at(written: asyncio.Future[None]) -> None:
+    """Retrieve the exception, because asyncio logs those that nobody has retrieved."""
+    if not written.cancelled():
+        written.exception()
 
 
 def wire_of(owner: str, connection: WebSocketClientConnection, max_message_bytes: int) -> IOStream:

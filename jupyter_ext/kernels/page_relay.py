@@ -12,7 +12,7 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketError
 
 from jupyter_ext.kernels.held_messages import HeldMessages
-from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, wire_of
+from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, look_at, renew, wire_of
 from jupyter_ext.kernels.signs_of_life import SignsOfLife
 from jupyter_ext.wire.close_codes import (
     BAD_MESSAGE,
@@ -109,6 +109,12 @@ class PageRelay:
         else:
             await self._to_owner(self._owner.connection, frame)
 
+    def renew(self, headers: Mapping[str, str]) -> None:
+        """Go on with the newer token in these headers."""
+        self._headers = dict(headers)
+        if self._owner is not None:
+            renew(self._owner.connection, self._headers)
+
     def give_up(self) -> None:
         """End because all pages together have sent too much, and this one the most."""
         self._end(
@@ -139,7 +145,7 @@ class PageRelay:
         elif self._pong is None or self._pong.done():
             # One that does not read its pongs gets no more of them.
             self._pong = asyncio.ensure_future(self._to_page(_PONG))
-            self._pong.add_done_callback(_look_at)
+            self._pong.add_done_callback(look_at)
 
     async def _to_owner(self, connection: WebSocketClientConnection, frame: bytes) -> None:
         self._held.holds(self, len(frame))
@@ -189,10 +195,11 @@ class PageRelay:
             backoff = min(2 * backoff, _LONGEST_BACKOFF)
 
     async def _dial(self, url: str) -> _Owner:
+        headers = self._headers
         connection = await dial(
             url,
             self._address(url),
-            self._headers,
+            headers,
             connect_timeout=self._connect_timeout,
             max_message_bytes=self._max_message_bytes,
         )
@@ -205,6 +212,8 @@ class PageRelay:
         except BaseException:
             connection.close()
             raise
+        if headers is not self._headers:
+            renew(connection, self._headers)
         return _Owner(url, connection, life, first)
 
     async def _pass_on(self, owner: _Owner) -> None:
@@ -240,9 +249,3 @@ def _type_of(text: str) -> str:
     except (ValueError, RecursionError):
         return ""
     return str(document.get("type") or "") if isinstance(document, dict) else ""
-
-
-def _look_at(sent: asyncio.Future[None]) -> None:
-    """Retrieve the exception, because asyncio logs those that nobody has retrieved."""
-    if not sent.cancelled():
-        sent.exception()

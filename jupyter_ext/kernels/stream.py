@@ -20,7 +20,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketError
 
 from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.outbox import Outbox
-from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, wire_of
+from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, look_at, renew, wire_of
 from jupyter_ext.kernels.signs_of_life import SignsOfLife
 from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MANY, TOO_MUCH, TRY_AGAIN
 from jupyter_ext.wire.frames import pack_client_frame, unpack_client_frame
@@ -131,6 +131,12 @@ class KernelStream:
         if self._answered and not self._ended:
             self._write(number, message)
 
+    def renew(self, headers: Mapping[str, str]) -> None:
+        """Go on with the newer token in these headers, without a new connection."""
+        self._headers = dict(headers)
+        if self._connection is not None:
+            renew(self._connection, self._headers)
+
     def give_up(self) -> None:
         """End the stream because all streams together hold too much, and this one the most."""
         self._end(
@@ -216,15 +222,18 @@ class KernelStream:
             self._received,
             launching=self._on_notice is not None,
         )
+        headers = self._headers
         connection = await dial(
             owner,
             url,
-            self._headers,
+            headers,
             connect_timeout=self._connect_timeout,
             max_message_bytes=self._max_message_bytes,
         )
         # Only now: `connection` is set while a peer is known, so that `close` reaches it.
         self._connection = connection
+        if headers is not self._headers:
+            renew(connection, self._headers)
         tasks: list[asyncio.Task[None]] = []
         try:
             wire = wire_of(owner, connection, self._max_message_bytes)
@@ -345,7 +354,7 @@ class KernelStream:
         except (StreamClosedError, WebSocketError):
             # The reader notices it too and reconnects; pending messages are sent then.
             return
-        written.add_done_callback(_look_at)
+        written.add_done_callback(look_at)
 
     def _acknowledge_soon(self) -> None:
         if self._acknowledge_timer is not None:
@@ -361,8 +370,3 @@ class KernelStream:
         self._acknowledge_timer = None
         self._acknowledged_at = asyncio.get_running_loop().time()
         self._write(self._outbox.last)
-
-
-def _look_at(written: asyncio.Future[None]) -> None:
-    if not written.cancelled():
-        written.exception()

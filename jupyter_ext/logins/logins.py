@@ -148,6 +148,13 @@ class Logins:
         digest = digest_of(session_id)
         return seal_copy(self._box, digest, known.identity.token, time.time())
 
+    def renewed(self, session_id: str, identity: Identity) -> None:
+        """A login goes on with another token, if it has not ended meanwhile."""
+        known = self._known.get(digest_of(session_id))
+        if known is not None:
+            known.identity, known.basis = identity, self._verifier.basis()
+            known.copied = float("-inf")
+
     async def end(self, session_id: str) -> None:
         """End a login everywhere; other labs know it within `KNOWN_SECONDS`.
 

@@ -12,6 +12,8 @@ from jupyter_ext.logins.tables import login
 KEPT = timedelta(days=1)
 """How long a login stays in the table after it has ended: until then its browser can be told why it
 is no longer signed in."""
+CLAIMED = timedelta(seconds=15)
+"""For how long one lab alone renews a login's token."""
 
 
 def add_login(
@@ -50,6 +52,24 @@ def token_of(connection: Connection, digest: str) -> str | None:
     query = select(login.c.token).where(login.c.digest == digest, login.c.ended.is_(None))
     token: str | None = connection.execute(query).scalar_one_or_none()
     return token
+
+
+def claim_renewal(connection: Connection, digest: str) -> tuple[bool, str | None]:
+    """Whether the caller alone renews a login's token now, and that token, encrypted; None for a
+    login that has ended."""
+    now, renewal = now_utc(connection), login.c.renewal
+    living = (login.c.digest == digest) & login.c.ended.is_(None)
+    free = renewal.is_(None) | (renewal < now - CLAIMED)
+    claimed = connection.execute(update(login).where(living, free).values(renewal=now)).rowcount
+    token: str | None = connection.execute(select(login.c.token).where(living)).scalar_one_or_none()
+    return bool(claimed), token
+
+
+def keep_renewed(connection: Connection, digest: str, token: str, expires: float) -> bool:
+    """Put another token into a login; whether it goes on."""
+    renewed = {"token": token, "expires": datetime.fromtimestamp(expires, UTC)}
+    living = (login.c.digest == digest) & login.c.ended.is_(None)
+    return bool(connection.execute(update(login).where(living).values(**renewed)).rowcount)
 
 
 def end_login(connection: Connection, digest: str) -> None:

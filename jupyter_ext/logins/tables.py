@@ -20,6 +20,8 @@ login = Table(
     Column("created", UtcDateTime, nullable=False),
     Column("expires", UtcDateTime, nullable=False, index=True),
     Column("ended", UtcDateTime, nullable=True, index=True),
+    # When a lab has last begun to renew the token.
+    Column("renewal", UtcDateTime, nullable=True),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
 )

@@ -27,6 +27,12 @@ class Issuer:
     algorithms: tuple[str, ...] = ALGORITHMS
     leeway: float = 0.0
     """How many seconds its clock and ours may differ."""
+    rights_url: str = ""
+    """Where roles are asked; empty if its tokens name them."""
+    renew_url: str = ""
+    """Where a login's token is renewed; empty if people sign in again."""
+    secret_file: str = ""
+    """What the fleet shows of itself at both."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,18 @@ def parse_keys(document: Any) -> dict[str, jwt.PyJWK]:
     return keys
 
 
+_MEMBERS = frozenset(
+    {
+        *("jwks_url", "issuer", "audience", "algorithms", "leeway"),
+        *("rights_url", "renew_url", "secret_file"),
+    }
+)
+
+
 def _issuer(said: Any) -> Issuer:
     if not isinstance(said, dict):
         raise ValueError("each of its issuers must be an object")
-    unknown = said.keys() - {"jwks_url", "issuer", "audience", "algorithms", "leeway"}
+    unknown = said.keys() - _MEMBERS
     if unknown:
         raise ValueError(f"its issuers have no {', '.join(sorted(unknown))}")
     url, issuer = said.get("jwks_url"), said.get("issuer")
@@ -86,7 +100,23 @@ def _issuer(said: Any) -> Issuer:
         raise ValueError("an issuer's leeway is a number of seconds")
     if not 0 <= leeway <= MOST_LEEWAY_SECONDS:
         raise ValueError(f"an issuer's leeway is 0 to {MOST_LEEWAY_SECONDS} seconds")
-    return Issuer(url, str(issuer), str(audience), tuple(algorithms), float(leeway))
+    issuer, audience = str(issuer), str(audience)
+    return Issuer(url, issuer, audience, tuple(algorithms), float(leeway), *_services(said))
+
+
+def _services(said: dict[str, Any]) -> tuple[str, str, str]:
+    """Where roles are asked and tokens renewed, and the file with what is shown there."""
+    rights_url, renew_url = said.get("rights_url", ""), said.get("renew_url", "")
+    secret_file = said.get("secret_file", "")
+    for name, url in (("rights_url", rights_url), ("renew_url", renew_url)):
+        if not isinstance(url, str) or (url and not _is_safe(url)):
+            raise ValueError(f"an issuer's {name} must begin with https://")
+    if not isinstance(secret_file, str) or bool(secret_file) != bool(rights_url or renew_url):
+        raise ValueError(
+            "an issuer's secret_file names the file with what the fleet shows at rights_url and"
+            " renew_url: it is needed with them, and only with them"
+        )
+    return rights_url, renew_url, secret_file
 
 
 def is_safe_url(url: str) -> bool:

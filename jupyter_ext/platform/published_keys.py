@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 import jwt
 
 from jupyter_ext.platform.jwks import parse_keys
+from jupyter_ext.platform.platform_calls import read_from
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +23,7 @@ NEXT_SECONDS = 5.0
 """Between two reads because of a key that is not known, and after one that has failed."""
 STALE_SECONDS = 86400.0
 """After this long without an answer nobody is let in by what was read."""
-ANSWER_SECONDS = 10.0
 THREAD = "fleet-keys"
-LONGEST = 1024 * 1024
 
 
 class PublishedKeys:
@@ -96,20 +95,5 @@ def _texts(keys: Mapping[str, jwt.PyJWK]) -> dict[str, Any]:
     return {key_id: key._jwk_data for key_id, key in keys.items()}
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """An answer that leads elsewhere may lead to where somebody can change it."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_opener = build_opener(_NoRedirects())
-
-
 def _fetch(url: str) -> bytes:
-    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 (checked: https)
-    with _opener.open(request, timeout=ANSWER_SECONDS) as answer:
-        data: bytes = answer.read(LONGEST + 1)
-    if len(data) > LONGEST:
-        raise ValueError(f"the document is longer than {LONGEST} bytes")
-    return data
+    return read_from(Request(url, headers={"Accept": "application/json"}))  # noqa: S310 (https)

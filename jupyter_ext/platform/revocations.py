@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+LONGEST_TOKEN_SECONDS = 400 * 86400
+"""No token of a person is accepted for longer after it was issued, whatever it says itself: so a
+revocation that is older concerns none any more."""
 
 
 class Revoked(StrEnum):
@@ -52,15 +57,25 @@ class Revocations:
         self._lock = threading.Lock()
         self.version = 0
         """Raised with each one that is new: what was accepted before must be looked at again."""
+        self.listeners: set[Callable[[Sequence[Revocation]], None]] = set()
+        """Called with those that are new, in the thread that adds them."""
 
     def add(self, found: Iterable[Revocation]) -> None:
         """Know these too; of several for the same name the latest counts."""
+        oldest = time.time() - LONGEST_TOKEN_SECONDS
+        new = []
         with self._lock:
             for one in found:
                 key = (one.kind, one.name)
-                if one.until > self._until.get(key, float("-inf")):
+                if one.until > max(oldest, self._until.get(key, oldest)):
                     self._until[key] = one.until
                     self.version += 1
+                    new.append(one)
+            if new:
+                for key in [key for key, until in self._until.items() if until < oldest]:
+                    del self._until[key]
+        for listener in list(self.listeners) if new else ():
+            listener(new)
 
     def holds(self, kind: Revoked, name: str, issued: float) -> bool:
         """Whether a token of that time is concerned."""

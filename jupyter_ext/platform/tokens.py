@@ -27,7 +27,13 @@ from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.published_keys import PublishedKeys
 from jupyter_ext.platform.reloaded_file import ReloadedFile
-from jupyter_ext.platform.revocations import Revocation, Revocations, Revoked, revocation_from
+from jupyter_ext.platform.revocations import (
+    LONGEST_TOKEN_SECONDS,
+    Revocation,
+    Revocations,
+    Revoked,
+    revocation_from,
+)
 from jupyter_ext.platform.roles import Role
 
 REVOCATION_AUDIENCE = "jupyter-fleet-revocations"
@@ -63,6 +69,11 @@ class Identity:
     """When the token, and every login made with it, expires; seconds since 1970."""
     token: str = field(repr=False)
     """The token itself, to be passed on to a gateway; never to be logged."""
+    issued: float = 0.0
+    """When the token was issued; seconds since 1970."""
+    issuer: Issuer | None = None
+    """The platform with a URL that has issued it. If that is asked for roles (`Rights`), a token
+    alone gives none."""
 
     def role(self, project: str) -> Role | None:
         """The role in ``project``, None without one. Our own servers are owners everywhere."""
@@ -136,7 +147,10 @@ class TokenVerifier:
             if claims.get("service") is not None:
                 raise TokenError("only the fleet's own keys make tokens of services")
             claims["exp"] = _expiry(claims["exp"]) + issuer.leeway
-        return self._without_revoked(identity_from_claims(claims, token), claims["iat"])
+            if issuer.rights_url:
+                claims["projects"] = {}
+        identity = replace(identity_from_claims(claims, token), issuer=issuer)
+        return identity if identity.service else self._of_person(identity)
 
     def verify_revocation(self, token: str) -> Revocation:
         """Return what the platform revokes with ``token``, or raise `TokenError`.
@@ -152,12 +166,13 @@ class TokenVerifier:
             raise TokenError("the revocation was issued in the future (claim iat)")
         return revocation
 
-    def _without_revoked(self, identity: Identity, issued: object) -> Identity:
-        if identity.service:
-            return identity
-        # Without a time, it counts as old.
-        when = float(issued) if isinstance(issued, int | float) else 0.0
-        holds = self.revocations.holds
+    def _of_person(self, identity: Identity) -> Identity:
+        """Without what was revoked, and for no longer than revocations are kept."""
+        when, holds = identity.issued, self.revocations.holds
+        last = when + LONGEST_TOKEN_SECONDS
+        if time.time() >= last:
+            raise TokenError("the token was issued too long ago: sign in again")
+        identity = replace(identity, expires=min(identity.expires, last))
         if holds(Revoked.USER, identity.user, when):
             raise TokenError("your access was withdrawn: sign in again")
         if not any(holds(Revoked.PROJECT, project, when) for project in identity.projects):
@@ -250,7 +265,15 @@ def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
         service=service,
         expires=_expiry(claims["exp"]),
         token=token,
+        issued=_issued(claims.get("iat")),
     )
+
+
+def _issued(claimed: object) -> float:
+    # Without a time, it counts as old.
+    if isinstance(claimed, bool) or not isinstance(claimed, int | float):
+        return 0.0
+    return float(claimed) if 0 <= claimed < LATEST_EXPIRY else 0.0
 
 
 def _expiry(claimed: object) -> float:

@@ -18,3 +18,6 @@ TOO_MANY = 4429
 
 FINAL = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
 """HTTP statuses after which retrying is useless, and the close codes for them."""
+
+OF_STATUS = {**FINAL, 503: TRY_AGAIN}
+"""The close codes for what ends a websocket that is open."""

@@ -14,3 +14,8 @@ ASYNC = "async"
 
 DIAL_HEADER = "X-Fleet-Agent-Proof"
 """The header with which an agent connects; `proof.dial_header` makes its value."""
+
+TAKES_TOKENS_HEADER = "X-Fleet-Takes-Tokens"
+"""With the value TAKES_TOKENS in a gateway's answer to a handshake of `fleet.v1`: it goes on with a
+newer token that comes as a text frame."""
+TAKES_TOKENS = "1"

@@ -36,12 +36,19 @@ class NotAnswered(Exception):
 class LabCalls:
     """One lab after the other is asked, first the one that answered last."""
 
-    def __init__(self, labs: Sequence[str], token_file: str, at_once: int) -> None:
+    def __init__(
+        self,
+        labs: Sequence[str],
+        token_file: str,
+        at_once: int,
+        lab_seconds: float = _LAB_SECONDS,
+    ) -> None:
         """`labs` are base URLs; the gateway is known to them by the token in the file, which is
-        read at each call."""
+        read at each call. Each of them has `lab_seconds` to answer."""
         self.labs = [url.rstrip("/") for url in labs]
         self._token_file = token_file
         self._at_once = at_once
+        self._lab_seconds = lab_seconds
         self._http: SimpleAsyncHTTPClient | None = None
 
     @property
@@ -88,8 +95,8 @@ class LabCalls:
                     method=method,
                     headers={"Authorization": f"Bearer {token.strip()}", **headers},
                     body=body,
-                    connect_timeout=_CONNECT_SECONDS,
-                    request_timeout=_LAB_SECONDS,
+                    connect_timeout=min(_CONNECT_SECONDS, self._lab_seconds),
+                    request_timeout=self._lab_seconds,
                     follow_redirects=False,
                 ),
                 raise_error=False,

@@ -5,44 +5,22 @@ that are still used are wrapped in `require_token`.
 """
 
 import json
-from collections.abc import Awaitable
 from http.client import responses
 from typing import Any
 
 from tornado import web
 
+from gateway_ext.kernels.callers import Callers
 from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.audit.notes import note
-from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
-
-_SCHEMES = ("bearer", "token")
+from jupyter_ext.platform.tokens import Identity
 
 
-def bearer_token(header: str | None) -> str:
-    """The token of an `Authorization` header; raises Refusal (401).
-
-    `Authorization: token …` is accepted too: stock gateway clients send that. A token in a URL is
-    not, because URLs are logged.
-    """
-    scheme, _, token = (header or "").strip().partition(" ")
-    if scheme.lower() not in _SCHEMES or not token.strip():
-        raise Refusal(401, "a token is needed: send 'Authorization: Bearer …'")
-    return token.strip()
-
-
-def authenticate(verifier: TokenVerifier, header: str | None) -> Identity:
-    """The caller that the header's token identifies; raises Refusal (401)."""
-    try:
-        return verifier.verify(bearer_token(header))
-    except TokenError as error:
-        raise Refusal(401, str(error)) from error
-
-
-def authenticate_call(handler: web.RequestHandler) -> Identity:
-    """The caller of a request, whom the audit names; raises Refusal (401)."""
-    header = handler.request.headers.get("Authorization")
-    identity = authenticate(handler.settings["fleet_token_verifier"], header)
+async def authenticate_call(handler: web.RequestHandler) -> Identity:
+    """The caller of a request, whom the audit names; raises Refusal (401, 503)."""
+    callers: Callers = handler.settings["fleet_callers"]
+    identity = await callers.identify(handler.request.headers.get("Authorization"))
     note(handler, caller=identity)
     return identity
 
@@ -90,20 +68,21 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
     """The same handler for callers with a valid token only."""
 
     class Guarded(handler):  # type: ignore[misc, valid-type]
-        def prepare(self) -> Awaitable[None] | None:
+        async def prepare(self) -> None:
             try:
                 require_named(self)
                 if self.request.method != "OPTIONS":
-                    authenticate_call(self)
+                    await authenticate_call(self)
             except Refusal as refusal:
                 answer_refusal(self, refusal)
-                return None
+                return
             # No file has such a name, and asking the system for one raises ValueError.
             if not all(name.isprintable() for name in self.path_kwargs.values() if name):
                 answer_refusal(self, Refusal(404, "names must not have unprintable characters"))
-                return None
+                return
             prepared: Any = super().prepare()
-            return prepared
+            if prepared is not None:
+                await prepared
 
         def set_default_headers(self) -> None:
             super().set_default_headers()

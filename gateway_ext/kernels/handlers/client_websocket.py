@@ -5,6 +5,7 @@ being launched.
 """
 
 import asyncio
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from functools import partial
 from tornado import websocket
 
 from gateway_ext.kernels.agents.client_streams import Opening, person_of
+from gateway_ext.kernels.callers import Callers
 from gateway_ext.kernels.client_room import PER_PERSON
 from gateway_ext.kernels.handlers.authentication import authenticate_call
 from gateway_ext.kernels.handlers.client_wires import (
@@ -40,20 +42,19 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import (
-    FINAL,
-    NOT_ACCEPTED,
-    NOT_ALLOWED,
+    OF_STATUS,
     OWNER_CHANGES,
     TOO_MANY,
     TOO_MUCH,
-    TRY_AGAIN,
 )
 from jupyter_ext.wire.frames import SUBPROTOCOL
+from jupyter_ext.wire.headers import TAKES_TOKENS, TAKES_TOKENS_HEADER
 from jupyter_ext.wire.messages import V1_PROTOCOL
 from jupyter_ext.wire.routes import CHANNELS_ROUTE, LAUNCHING, pattern_of
 
-_CLOSE_CODES = {**FINAL, 421: OWNER_CHANGES, 503: TRY_AGAIN}
+_CLOSE_CODES = {**OF_STATUS, 421: OWNER_CHANGES}
 _PING_SECONDS = 20.0
+_LONGEST_TOKEN_FRAME = 64 * 1024
 _LONGEST_REASON = 120
 """A close frame holds 123 bytes of reason."""
 
@@ -72,6 +73,11 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self._wire: FleetWire | LaunchWire | DeadWire | StockWire | None = None
         self._unsent: UnsentOfClient | None = None
         self._leave_room: Callable[[], None] | None = None
+
+    @property
+    def _callers(self) -> Callers:
+        callers: Callers = self.settings["fleet_callers"]
+        return callers
 
     @property
     def longest_message(self) -> int:
@@ -97,10 +103,12 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             self._refusal = refusal
             if refusal.status in (401, 403) or refusal.for_audit:
                 note(self, refused=refusal.for_audit or refusal.message)
+        if fleet:
+            self.set_header(TAKES_TOKENS_HEADER, TAKES_TOKENS)
         await self.upgrade(kernel_id)
 
     async def _admit(self, kernel_id: str, fleet: bool) -> None:
-        self._identity = identity = authenticate_call(self)
+        self._identity = identity = await authenticate_call(self)
         self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
         place = await self.manager.place(kernel_id)
         self._project = place.project
@@ -165,8 +173,9 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             return
         self._login = SocketLogin(
             self._identity,
-            self.settings["fleet_token_verifier"],
+            self._callers.verifier,
             self._end_login,
+            rights=self._callers.rights,
             needs=(self._project, Role.EDITOR),
         )
         all_unsent = self.settings["fleet_unsent_bytes"]
@@ -175,8 +184,13 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self._wire.start()
 
     async def on_message(self, message: str | bytes) -> None:
-        if self._wire is not None and self._refusal is None:
+        if self._wire is None or self._refusal is not None:
+            return
+        token = renewed_token(message) if self.selected_subprotocol == SUBPROTOCOL else None
+        if token is None:
             self._wire.from_client(message)
+        elif self._login is not None:
+            self._login.renew(token)
 
     def on_too_long(self, head: bytes, size: int) -> None:
         reason = too_long(size, self.longest_message)
@@ -213,7 +227,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
 
     def _end_login(self, end: SocketEnd) -> None:
         record(self, "websocket.end", Outcome.DENIED, end.reason, kernel=self._kernel_id)
-        self.end(NOT_ALLOWED if end.signed_in else NOT_ACCEPTED, end.reason)
+        self.end(_CLOSE_CODES[end.status], end.reason)
 
     def _end_slow(self) -> None:
         self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
@@ -237,6 +251,20 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
                 written.exception()
 
         written.add_done_callback(sent)
+
+
+def renewed_token(frame: str | bytes) -> str | None:
+    """The token in a text frame `{"type": "token", "token"}` of `fleet.v1`; None for all others."""
+    if isinstance(frame, bytes) or len(frame) > _LONGEST_TOKEN_FRAME:
+        return None
+    try:
+        document = json.loads(frame)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or document.get("type") != "token":
+        return None
+    token = document.get("token")
+    return token if isinstance(token, str) else None
 
 
 channel_handlers = [(pattern_of(CHANNELS_ROUTE), ChannelsHandler)]

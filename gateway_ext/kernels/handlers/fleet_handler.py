@@ -1,7 +1,6 @@
 """Base of the gateway's REST handlers."""
 
 import json
-from collections.abc import Awaitable
 
 from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
 
@@ -24,14 +23,13 @@ class FleetHandler(CORSMixin, RefusedCalls):
     deed = "do that"
     """What only services may do, where `routes` says so; with what to do instead."""
 
-    def prepare(self) -> Awaitable[None] | None:
+    async def prepare(self) -> None:
         entry = require_named(self)
         if self.request.method == "OPTIONS":
-            return None
-        self.identity = authenticate_call(self)
+            return
+        self.identity = await authenticate_call(self)
         if entry.who is Who.SERVICES and self.identity.service is None:
             raise Refusal(403, f"only a service token may {self.deed}")
-        return None
 
     @property
     def manager(self) -> FleetMappingKernelManager:

@@ -6,6 +6,7 @@ from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
 from gateway_ext.kernels.handlers.relay import OwnerAway, Relay
 from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.revocation_reader import RevocationReader
 from gateway_ext.ownership.launch_status import one_line
 from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
 from jupyter_ext.database.encrypted_columns import EncryptedColumns
@@ -16,6 +17,7 @@ from jupyter_ext.wire.routes import (
     GATEWAYS_ROUTE,
     LEFTOVERS_ROUTE,
     POOLS_ROUTE,
+    REVOCATIONS_ROUTE,
     pattern_of,
 )
 
@@ -144,6 +146,16 @@ class EncryptionHandler(FleetHandler):
         return values
 
 
+class RevocationsHandler(FleetHandler):
+    """`/api/fleet/revocations`: for services."""
+
+    deed = "ask whether revocations are read"
+
+    def get(self) -> None:
+        reader: RevocationReader = self.settings["fleet_revocation_reader"]
+        self.answer(reader.state())
+
+
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
     (pattern_of(DRAIN_ROUTE), DrainHandler),
@@ -151,4 +163,5 @@ gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (pattern_of(CLUSTERS_ROUTE), ClustersHandler),
     (pattern_of(POOLS_ROUTE), PoolsHandler),
     (pattern_of(ENCRYPTION_ROUTE), EncryptionHandler),
+    (pattern_of(REVOCATIONS_ROUTE), RevocationsHandler),
 ]

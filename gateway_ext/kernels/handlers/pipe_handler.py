@@ -15,7 +15,7 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 
 from gateway_ext.kernels.agents.pipes import LabsAway, Pipe, PipeRoom, copied
-from gateway_ext.kernels.handlers.authentication import bearer_token
+from gateway_ext.kernels.callers import bearer_token
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.routes import below_base_url
 from gateway_ext.kernels.refusal import Refusal, owner_unknown

@@ -30,6 +30,7 @@ from jupyter_ext.wire.routes import (
     LEFTOVERS_ROUTE,
     OWNER_ROUTE,
     POOLS_ROUTE,
+    REVOCATIONS_ROUTE,
     pattern_of,
 )
 
@@ -108,6 +109,12 @@ ROUTES: tuple[Route, ...] = (
         "GET POST",
         pattern_of(ENCRYPTION_ROUTE),
         f"{_OURS}.gateway_handlers.EncryptionHandler",
+    ),
+    _route(
+        Who.SERVICES,
+        "GET",
+        pattern_of(REVOCATIONS_ROUTE),
+        f"{_OURS}.gateway_handlers.RevocationsHandler",
     ),
     # What runs beside a kernel calls labs through its gateway; what it may do there, labs decide.
     route(

@@ -1,7 +1,9 @@
 """Open websockets of kernels end with the login, at labs and at gateways."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -9,13 +11,19 @@ import pytest
 import requests
 import websocket
 
+from jupyter_ext.platform.revocations import Revoked
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways, wait_until
 from tests.integration.jupyter_ext.auth.browsers import TYPED
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, running_fleet
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
+from tests.servers.ports import free_ports
 from tests.servers.seaweedfs import SeaweedFS
+from tests.servers.short_folder import short_folder
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
+REVOKED = 5.0
+"""Seconds within which a revocation must reach every open websocket."""
 RECHECKED = 20.0
 """Seconds within which a removed key must end a websocket; the servers look every ten."""
 FOUND_OUT = 90.0
@@ -25,8 +33,21 @@ FOUND_OUT = 90.0
 @pytest.fixture(scope="module")
 def own_fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
     """One whose keys may be removed."""
-    with running_fleet(seaweedfs, gateway_count=1, lab_count=2) as fleet:
-        yield fleet
+    with short_folder("fleet-ended-") as directory:
+        ports = free_ports(2)
+        token_file = directory / "gateway-token"
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        changes = {"lab_urls": urls, "service_token_file": str(token_file)}
+        gateways = Gateways(directory, 2, changes={"FleetGatewayApp": changes})
+        try:
+            token_file.write_text(gateways.signer.sign("gateway", {}, 3600, service="gateway"))
+            labs = Labs(directory, gateways.signer, gateways.urls, seaweedfs, 2, ports=ports)
+            try:
+                yield Fleet(labs, gateways)
+            finally:
+                labs.stop()
+        finally:
+            gateways.stop()
 
 
 def dial(url: str, kernel_id: str, **options: object) -> websocket.WebSocket:
@@ -42,6 +63,11 @@ def close_code(socket: websocket.WebSocket, seconds: float) -> int:
         opcode, data = socket.recv_data()
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             return int.from_bytes(data[:2], "big")
+
+
+def ended(socket: websocket.WebSocket) -> tuple[int, float]:
+    """The code with which the server closes, and when."""
+    return close_code(socket, 30), time.monotonic()
 
 
 def test_whoever_signs_out_leaves_no_open_kernel_behind(own_fleet: Fleet) -> None:
@@ -74,6 +100,51 @@ def test_a_removed_key_ends_websockets_at_labs_and_gateways(own_fleet: Fleet) ->
         remove_last_key(keys)
         for socket in sockets:
             assert close_code(socket, RECHECKED) == 4401
+
+
+def test_a_revocation_ends_open_websockets_everywhere_within_five_seconds(
+    own_fleet: Fleet,
+) -> None:
+    signer, urls = own_fleet.gateways.signer, [*own_fleet.urls, *own_fleet.gateways.urls]
+    service = {"Authorization": f"Bearer {signer.sign('lab', {}, 600, service='lab')}"}
+    for url in own_fleet.gateways.urls:
+        state = f"{url}/api/fleet/revocations"
+        wait_until(
+            lambda state=state: (
+                requests.get(state, headers=service).json()["read_seconds_ago"] is not None
+            )
+        )
+    with own_fleet.kernel(name="python") as kernel_id:
+        for kind, name, code in ((Revoked.PROJECT, "demo", 4403), (Revoked.USER, "zoe", 4401)):
+            token = signer.sign("zoe", {"demo": "editor"}, 600)
+            header = {"Authorization": f"Bearer {token}"}
+            sockets = {f"kernel at {url}": dial(url, kernel_id, header=header) for url in urls}
+            stranger = dial(
+                urls[0],
+                kernel_id,
+                header={"Authorization": f"Bearer {signer.sign('max', {'demo': 'owner'}, 600)}"},
+            )
+            if kind is Revoked.USER:
+                events = f"{urls[0].replace('http', 'ws', 1)}/api/events/subscribe"
+                sockets["events"] = websocket.create_connection(events, header=header, timeout=30)
+            body = {"revocation": signer.sign_revocation(kind, name)}
+            answer = requests.post(f"{urls[0]}/api/fleet/revocations", json=body, timeout=10)
+            assert answer.status_code == 201, answer.text
+            posted = time.monotonic()
+            with ThreadPoolExecutor(len(sockets)) as many:
+                ends = many.map(
+                    lambda one: (close_code(one, 30), time.monotonic()), sockets.values()
+                )
+                for where, (found, at) in zip(sockets, ends, strict=True):
+                    print(f"{kind} revoked: {where} ended after {at - posted:.2f} s")
+                    assert found == code
+                    assert at - posted < REVOKED
+            if kind is Revoked.USER:
+                stranger.ping()
+                assert stranger.connected
+            stranger.close()
+            # The next token must be younger than the revocation.
+            wait_until(lambda posted=posted: time.monotonic() > posted + 2)
 
 
 def extra_signer(directory: Path, keys: Path) -> TokenSigner:

@@ -36,6 +36,7 @@ class Gateway:
         self.sockets: asyncio.Queue[Any] = asyncio.Queue()
         self.refusal: tuple[int, str] | None = None
         self.refused = 0
+        self.takes_tokens = False
         self.server: httpserver.HTTPServer | None = None
         self.url = ""
 
@@ -52,10 +53,13 @@ class Gateway:
                     self.set_status(gateway.refusal[0])
                     self.finish(json.dumps({"message": gateway.refusal[1]}))
                     return
+                if gateway.takes_tokens:
+                    self.set_header("X-Fleet-Takes-Tokens", "1")
                 await super().get(*args, **kwargs)
 
             def open(self, kernel_id: str) -> None:
                 self.frames: asyncio.Queue[tuple[int, int, bytes]] = asyncio.Queue()
+                self.texts: list[str] = []
                 self.pings = 0
                 gateway.sockets.put_nowait(self)
 
@@ -63,7 +67,9 @@ class Gateway:
                 self.pings += 1
 
             def on_message(self, message: str | bytes) -> None:
-                assert isinstance(message, bytes)
+                if isinstance(message, str):
+                    self.texts.append(message)
+                    return
                 self.frames.put_nowait(unpack_client_frame(message))
 
         application = web.Application([(r"/api/kernels/([\w-]+)/channels", Channels)])

@@ -15,7 +15,12 @@ from jupyter_ext.logins import revocation_watch
 from jupyter_ext.logins.revocation_rows import add_revocation, revocations_since
 from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.tables import revocation
-from jupyter_ext.platform.revocations import Revocation, Revocations, Revoked
+from jupyter_ext.platform.revocations import (
+    LONGEST_TOKEN_SECONDS,
+    Revocation,
+    Revocations,
+    Revoked,
+)
 
 
 @pytest.fixture
@@ -27,18 +32,30 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_each_name_has_one_row_which_holds_for_longest(database: Database) -> None:
+    now = float(int(time.time()))
     for kind, name, until in (
-        (Revoked.USER, "ada", 10.0),
-        (Revoked.USER, "ada", 20.0),
-        (Revoked.USER, "ada", 5.0),
-        (Revoked.PROJECT, "ada", 7.0),
+        (Revoked.USER, "ada", now - 10.0),
+        (Revoked.USER, "ada", now),
+        (Revoked.USER, "ada", now - 20.0),
+        (Revoked.PROJECT, "ada", now - 7.0),
     ):
         database.run_blocking(partial(add_revocation, one=Revocation(kind, name, until)))
     found, _ = database.run_blocking(partial(revocations_since, seen=None))
     assert set(found) == {
-        Revocation(Revoked.USER, "ada", 20.0),
-        Revocation(Revoked.PROJECT, "ada", 7.0),
+        Revocation(Revoked.USER, "ada", now),
+        Revocation(Revoked.PROJECT, "ada", now - 7.0),
     }
+
+
+def test_rows_that_concern_no_token_any_more_are_deleted(database: Database) -> None:
+    """No token is accepted for so long after it was issued: none is worth more for it."""
+    now = time.time()
+    for name, age in (("old", LONGEST_TOKEN_SECONDS + 1), ("young", LONGEST_TOKEN_SECONDS - 99)):
+        one = Revocation(Revoked.USER, name, now - age)
+        database.run_blocking(partial(add_revocation, one=one))
+    database.run_blocking(partial(add_revocation, one=Revocation(Revoked.USER, "new", now)))
+    found, _ = database.run_blocking(partial(revocations_since, seen=None))
+    assert sorted(one.name for one in found) == ["new", "young"]
 
 
 async def test_another_lab_learns_of_it(
@@ -58,8 +75,9 @@ async def test_another_lab_learns_of_it(
 
 
 def test_a_lab_that_starts_knows_all(database: Database) -> None:
-    one = Revocation(Revoked.PROJECT, "demo", 7.0)
+    now = time.time()
+    one = Revocation(Revoked.PROJECT, "demo", now)
     database.run_blocking(partial(add_revocation, one=one))
     known = Revocations()
     RevocationWatch(database, known).begin()
-    assert known.holds(Revoked.PROJECT, "demo", 7.0)
+    assert known.holds(Revoked.PROJECT, "demo", now - 1)

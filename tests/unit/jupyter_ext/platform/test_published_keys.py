@@ -155,6 +155,21 @@ def threads() -> int:
     return len([one for one in threading.enumerate() if one.name == published_keys.THREAD])
 
 
+def test_a_token_gives_no_role_if_its_platform_is_asked_for_roles(
+    platform: Platform, verifier: TokenVerifier, tmp_path: Path
+) -> None:
+    """Whoever forgets to ask lets nobody in."""
+    name_issuer(tmp_path, rights_url=f"{ISSUER}/rights", secret_file="/s")
+    until_accepted(verifier, platform.sign())
+    identity = verifier.verify(platform.sign(projects={"demo": "owner"}))
+    assert dict(identity.projects) == {}
+    assert identity.issuer is not None
+    assert (identity.issuer.rights_url, identity.issuer.secret_file) == (f"{ISSUER}/rights", "/s")
+    own = verifier.verify(TokenSigner(tmp_path / "own.pem").sign("ada", {"demo": "owner"}, 60))
+    assert own.issuer is None
+    assert list(own.projects) == ["demo"]
+
+
 def test_platforms_that_do_not_answer_delay_the_start_once_and_nothing_later(
     hanging: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,11 +307,18 @@ def test_an_issuer_that_is_named_or_removed_while_servers_run(
         ({"jwks_url": URL, "issuer": ISSUER, "leeway": 301}, "0 to 300"),
         ({"jwks_url": URL, "issuer": ISSUER, "leeway": True}, "number of seconds"),
         ({"jwks_url": URL, "issuer": ISSUER, "isuer": 1}, "have no isuer"),
+        ({"rights_url": "http://platform.example", "secret_file": "/s"}, "rights_url must begin"),
+        ({"renew_url": 5, "secret_file": "/s"}, "renew_url must begin"),
+        ({"rights_url": f"{ISSUER}/rights"}, "secret_file names the file"),
+        ({"renew_url": f"{ISSUER}/renew", "secret_file": 5}, "secret_file names the file"),
+        ({"secret_file": "/s"}, "only with them"),
     ],
 )
 def test_an_issuer_that_is_not_described_right_is_refused_with_the_reason(
     issuer: object, words: str
 ) -> None:
+    if isinstance(issuer, dict) and "jwks_url" not in issuer and "issuer" not in issuer:
+        issuer = {"jwks_url": URL, "issuer": ISSUER, **issuer}
     with pytest.raises(ValueError, match=words):
         parse_key_file(json.dumps({"keys": [], "issuers": [issuer]}).encode())
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import jwt
 import pytest
 
-from jupyter_ext.platform.revocations import Revocation, Revocations, Revoked, revocation_from
+from jupyter_ext.platform.revocations import (
+    LONGEST_TOKEN_SECONDS,
+    Revocation,
+    Revocations,
+    Revoked,
+    revocation_from,
+)
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import (
     REVOCATION_AUDIENCE,
@@ -65,14 +71,38 @@ def test_the_fleets_own_servers_are_nobodys_namesake(
 
 
 def test_of_two_for_one_name_the_later_holds() -> None:
-    known = Revocations()
-    known.add([Revocation(Revoked.USER, "ada", 10), Revocation(Revoked.USER, "ada", 5)])
+    known, now = Revocations(), time.time()
+    known.add([Revocation(Revoked.USER, "ada", now), Revocation(Revoked.USER, "ada", now - 5)])
     version = known.version
-    assert known.holds(Revoked.USER, "ada", 10)
-    assert not known.holds(Revoked.USER, "ada", 10.1)
+    assert known.holds(Revoked.USER, "ada", now)
+    assert not known.holds(Revoked.USER, "ada", now + 0.1)
     assert not known.holds(Revoked.PROJECT, "ada", 1)
-    known.add([Revocation(Revoked.USER, "ada", 10)])
+    known.add([Revocation(Revoked.USER, "ada", now)])
     assert known.version == version, "nothing must be looked at again"
+
+
+def test_listeners_hear_of_those_that_are_new() -> None:
+    known, now = Revocations(), time.time()
+    heard: list[object] = []
+    known.listeners.add(heard.append)
+    ada, demo = Revocation(Revoked.USER, "ada", now), Revocation(Revoked.PROJECT, "demo", now)
+    known.add([ada])
+    known.add([ada])
+    known.add([ada, demo])
+    assert heard == [[ada], [demo]]
+
+
+def test_what_concerns_no_token_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, now = Revocations(), time.time()
+    old = Revocation(Revoked.USER, "ada", now)
+    known.add([old])
+    monkeypatch.setattr(time, "time", lambda: now + LONGEST_TOKEN_SECONDS + 1)
+    known.add([Revocation(Revoked.USER, "bob", time.time())])
+    assert [name for _, name in known._until] == ["bob"]
+    version = known.version
+    # A lab of the version before may still have it in the table.
+    known.add([old])
+    assert known.version == version
 
 
 def test_a_token_of_a_user_revokes_nothing_and_a_revocation_signs_nobody_in(

@@ -6,6 +6,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from jupyter_ext.platform.revocations import LONGEST_TOKEN_SECONDS
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import (
     TokenError,
@@ -77,7 +78,7 @@ def test_a_token_of_another_key_is_refused(tmp_path, verifier):
 def test_a_forged_signature_is_refused(tmp_path, keys, verifier):
     key_id = json.loads((keys / "jwks.json").read_text())["keys"][0]["kid"]
     create_keys(tmp_path / "p2.pem", tmp_path / "j2.json")
-    claims = {"sub": "eve", "aud": "jupyter-fleet", "iat": 0, "exp": time.time() + 60}
+    claims = {"sub": "eve", "aud": "jupyter-fleet", "iat": time.time(), "exp": time.time() + 60}
     token = jwt.encode(
         claims, (tmp_path / "p2.pem").read_text(), algorithm="EdDSA", headers={"kid": key_id}
     )
@@ -88,7 +89,7 @@ def test_a_forged_signature_is_refused(tmp_path, keys, verifier):
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
 def test_another_algorithm_is_refused(keys, verifier, algorithm):
     public = json.loads((keys / "jwks.json").read_text())["keys"][0]
-    claims = {"sub": "eve", "aud": "jupyter-fleet", "iat": 0, "exp": time.time() + 60}
+    claims = {"sub": "eve", "aud": "jupyter-fleet", "iat": time.time(), "exp": time.time() + 60}
     secret = None if algorithm == "none" else public["x"]
     token = jwt.encode(claims, secret, algorithm=algorithm, headers={"kid": public["kid"]})
     with pytest.raises(TokenError):
@@ -149,9 +150,22 @@ def test_the_platform_may_use_other_public_key_algorithms(tmp_path, algorithm):
         jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [{**jwk, "kid": "k1", "alg": algorithm}]}))
-    claims = {"sub": "ada", "aud": "jupyter-fleet", "iat": 0, "exp": time.time() + 60}
+    claims = {"sub": "ada", "aud": "jupyter-fleet", "iat": time.time(), "exp": time.time() + 60}
     token = jwt.encode(claims, key, algorithm=algorithm, headers={"kid": "k1"})
     assert TokenVerifier(file).verify(token).user == "ada"
+
+
+def test_no_token_is_accepted_for_longer_than_revocations_are_kept(
+    keys, signer, verifier, monkeypatch
+):
+    issued, ten_years = int(time.time()), 3650 * 86400
+    token = signer.sign("ada", {"demo": "owner"}, ten_years)
+    service = signer.sign("lab", {}, ten_years, service="lab")
+    assert verifier.verify(token).expires == issued + LONGEST_TOKEN_SECONDS
+    monkeypatch.setattr(time, "time", lambda: issued + LONGEST_TOKEN_SECONDS)
+    with pytest.raises(TokenError, match="too long ago"):
+        verifier.verify(token)
+    assert verifier.verify(service).expires > time.time()
 
 
 def test_keys_are_read_again_when_the_file_changes(tmp_path, keys, verifier):

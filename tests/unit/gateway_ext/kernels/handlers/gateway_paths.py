@@ -25,6 +25,7 @@ PATHS = (
     "/api/fleet/kernelspecs/python/launch-options",
     "/api/fleet/leftovers",
     "/api/fleet/pools",
+    "/api/fleet/revocations",
     "/kernelspecs/python/logo-64x64.png",
     "/nothing",
 )

@@ -17,6 +17,7 @@ from gateway_ext.kernels.handlers.routes import ROUTES, named
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.route_table import Call, Who, handler_name
 from jupyter_ext.platform.tokens import TokenSigner, TokenVerifier, create_keys
+from tests.unit.gateway_ext.kernels.callers_of import callers_of
 from tests.unit.gateway_ext.kernels.handlers.gateway_paths import PATHS
 
 NOTHING = "gateway_ext.kernels.handlers.refused_calls.NothingHere"
@@ -98,7 +99,7 @@ def test_another_handler_at_a_known_path_is_refused() -> None:
 
 def test_operators_routes_are_for_services() -> None:
     for_services = {entry.pattern.pattern for entry in ROUTES if entry.who is Who.SERVICES}
-    assert len(for_services) == 6
+    assert len(for_services) == 7
     assert all(pattern.startswith("/api/fleet/") for pattern in for_services)
 
 
@@ -108,7 +109,7 @@ async def test_a_server_refuses_what_is_not_named_and_asks_for_tokens(tmp_path: 
     application = Application(
         FleetGatewayApp()._create_request_handlers(),
         base_url="/",
-        fleet_token_verifier=TokenVerifier(tmp_path / "jwks.json"),
+        fleet_callers=callers_of(TokenVerifier(tmp_path / "jwks.json")),
         kernel_manager=SimpleNamespace(log=None, links={}),
     )
     server = HTTPServer(application)

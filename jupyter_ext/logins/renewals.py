@@ -1,0 +1,157 @@
+"""Tokens of logins, renewed by their platform while the browser is there: a page goes on for longer
+than a token."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from jupyter_ext.database.engine import Database, DatabaseUnavailable
+from jupyter_ext.logins import store
+from jupyter_ext.logins.logins import LoginEnded, Logins, LoginsAway
+from jupyter_ext.logins.sealing import SealError, open_token, seal_token
+from jupyter_ext.logins.session_id import digest_of
+from jupyter_ext.platform.encryption import SecretBox
+from jupyter_ext.platform.jwks import Issuer
+from jupyter_ext.platform.platform_calls import Ask, PlatformAway, PlatformRefused, ask_platform
+from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
+
+log = logging.getLogger(__name__)
+
+RENEW_SECONDS = 300.0
+"""How long before its end a token is renewed; one that lives for less than twice as long, in the
+middle of its life."""
+AGAIN_SECONDS = 10.0
+"""After a try that has failed."""
+WAIT_SECONDS = 2.0
+"""How long a websocket's look at its login waits for a renewal."""
+MOST_PAUSES = 10_000
+_REFUSED = frozenset({403, 404, 410})
+_THREADS = 4
+
+
+class Renewals:
+    """One lab's. Each login is found here instead of in `Logins`, and renewed beside that: nobody
+    waits for the platform."""
+
+    def __init__(
+        self,
+        database: Database,
+        box: SecretBox,
+        verifier: TokenVerifier,
+        logins: Logins,
+        ask: Ask = ask_platform,
+    ) -> None:
+        self._database = database
+        self._box = box
+        self._verifier = verifier
+        self._logins = logins
+        self._ask = ask
+        self._renewing: dict[str, asyncio.Task[None]] = {}
+        self._pauses: dict[str, float] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fleet-renewals")
+
+    async def find(self, session_id: str, copy: str | None) -> Identity:
+        """As `Logins.find`."""
+        identity = await self._logins.find(session_id, copy)
+        self._consider(session_id, identity)
+        return identity
+
+    def asked(self, session_id: str) -> Callable[[], Awaitable[Identity | str | None]]:
+        """What has become of the login of a websocket: as whom it goes on, why it has ended, or
+        None if that cannot be told."""
+
+        async def ask() -> Identity | str | None:
+            try:
+                identity = await self.find(session_id, None)
+                renewing = self._renewing.get(digest_of(session_id))
+                if renewing is not None:
+                    await asyncio.wait({renewing}, timeout=WAIT_SECONDS)
+                    identity = await self._logins.find(session_id, None)
+            except LoginEnded as error:
+                return str(error)
+            except LoginsAway:
+                # It goes on, to the end of its token at the latest.
+                return None
+            return identity
+
+        return ask
+
+    def _consider(self, session_id: str, identity: Identity) -> None:
+        issuer = identity.issuer
+        if issuer is None or not issuer.renew_url or not is_due(identity, time.time()):
+            return
+        digest = digest_of(session_id)
+        if digest in self._renewing or time.monotonic() < self._pauses.get(digest, 0.0):
+            return
+        if len(self._pauses) >= MOST_PAUSES:
+            self._pauses.clear()
+        self._pauses[digest] = time.monotonic() + AGAIN_SECONDS
+        renewing = asyncio.ensure_future(self._renew(session_id, digest, identity, issuer))
+        self._renewing[digest] = renewing
+        renewing.add_done_callback(lambda _: self._renewing.pop(digest, None))
+
+    async def _renew(
+        self, session_id: str, digest: str, identity: Identity, issuer: Issuer
+    ) -> None:
+        try:
+            renewed = await self._renewed(digest, identity, issuer)
+            if renewed is not None:
+                self._logins.renewed(session_id, renewed)
+                self._pauses.pop(digest, None)
+        except PlatformRefused as error:
+            if error.status in _REFUSED:
+                log.info("the platform does not renew the login of %r", identity.user)
+                self._pauses[digest] = float("inf")
+            else:
+                log.warning("the login of %r is not renewed: %s", identity.user, error)
+        except (DatabaseUnavailable, PlatformAway, SealError, TokenError) as error:
+            log.warning("the login of %r is not renewed: %s", identity.user, error)
+        except Exception:
+            log.exception("the login of %r is not renewed", identity.user)
+
+    async def _renewed(self, digest: str, identity: Identity, issuer: Issuer) -> Identity | None:
+        """The newer token of a login, which its row has now; None if there is none."""
+        claim = partial(store.claim_renewal, digest=digest)
+        claimed, sealed = await self._database.run(claim)
+        if sealed is None:
+            return None
+        kept = self._verifier.verify(open_token(self._box, digest, sealed))
+        if kept.expires > identity.expires:
+            # Another lab has renewed it.
+            return kept
+        if not claimed:
+            return None
+        question = {"token": identity.token}
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._ask, issuer.renew_url, issuer.secret_file, question
+        )
+        renewed = self._verified(identity, answer.get("token"))
+        keep = partial(
+            store.keep_renewed,
+            digest=digest,
+            token=seal_token(self._box, digest, renewed.token),
+            expires=renewed.expires,
+        )
+        return renewed if await self._database.run(keep) else None
+
+    def _verified(self, identity: Identity, token: object) -> Identity:
+        """The platform's answer; raises TokenError if it is no newer token of the same person."""
+        if not isinstance(token, str):
+            raise TokenError("the platform has answered no token")
+        renewed = self._verifier.verify(token)
+        if renewed.user != identity.user:
+            raise TokenError("the platform has answered another person's token")
+        if renewed.expires <= identity.expires:
+            raise TokenError("the platform has answered a token that ends no later")
+        return renewed
+
+
+def is_due(identity: Identity, now: float) -> bool:
+    """Whether it is time to renew a token; `now` in seconds since 1970."""
+    life = identity.expires - identity.issued
+    return identity.expires - now <= min(RENEW_SECONDS, life / 2)
