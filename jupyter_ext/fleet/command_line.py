@@ -32,25 +32,18 @@ from jupyter_ext.fleet.kernels import (
     not_running,
 )
 from jupyter_ext.fleet.leftovers import find_leftovers
-from jupyter_ext.fleet.quantities import duration, duration_text
+from jupyter_ext.fleet.login_link import DEMO_USER, add_token_options, demo_token, login_link
 from jupyter_ext.fleet.revoking import revoke
-from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.secrets_command import run_secrets, secrets_arguments
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
-from jupyter_ext.fleet.status import (
-    DEMO_PROJECT,
-    LOGIN_SECONDS,
-    as_table,
-    login_url,
-    status,
-)
+from jupyter_ext.fleet.status import as_table, status
 from jupyter_ext.fleet.stop import end_kernels, stop
 from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.tools import environment
 from jupyter_ext.platform.counted import counted
-from jupyter_ext.platform.revocations import LONGEST_TOKEN_SECONDS, Revoked
-from jupyter_ext.platform.tokens import TokenError, TokenKeysError
+from jupyter_ext.platform.revocations import Revoked
+from jupyter_ext.platform.tokens import TokenKeysError
 
 DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
 DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
@@ -138,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--token",
         action="store_true",
-        help="also print a login link with a token of the demo user",
+        help="also print a link that signs one browser in as the demo user",
     )
 
     down = add(
@@ -175,20 +168,14 @@ def parser() -> argparse.ArgumentParser:
 
     token = add("token", token_command, "Print a token of the demo platform.")
     token.add_argument("user", metavar="USER")
-    token.add_argument(
-        "--project",
-        action="append",
-        type=grant,
-        metavar="NAME=viewer|editor|owner",
-        help=f"a role in a project; may be repeated ({DEMO_PROJECT}=owner)",
+    add_token_options(token)
+    link = add(
+        "login-link",
+        login_link_command,
+        "Print a link that signs one browser in, within a quarter of an hour.",
     )
-    token.add_argument(
-        "--expires",
-        type=duration,
-        default=LOGIN_SECONDS,
-        metavar="TIME",
-        help="how long it is valid, for example 90s or 8h (12h)",
-    )
+    link.add_argument("user", metavar="USER", nargs="?", default=DEMO_USER)
+    add_token_options(link)
     revoke = add("revoke", revoke_command, "Take back the tokens that were given until now.")
     whose = revoke.add_mutually_exclusive_group(required=True)
     whose.add_argument("--user", metavar="USER", help="every token of this user, and every login")
@@ -198,14 +185,6 @@ def parser() -> argparse.ArgumentParser:
     keys = add("secrets", secrets_command, "Show or replace the fleet's keys while it runs.")
     secrets_arguments(keys)
     return top
-
-
-def grant(text: str) -> tuple[str, str]:
-    """``NAME=role`` as a pair."""
-    project, separator, role = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=viewer|editor|owner")
-    return project, role
 
 
 def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
@@ -229,7 +208,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     # Whoever reads the next line may press ^C at once.
     asked = None if options.detach or running else asked_to_end()
     print(f"Jupyter Fleet: {settings.browser_url}/")
-    print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
+    print(_sign_in_line(data_dir, settings), flush=True)
     dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
     answers = cluster_answers(data_dir, settings)
     room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
@@ -244,6 +223,14 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         if line:
             print(line, file=sys.stderr)
     return 0 if asked is None else supervise(data_dir, asked)
+
+
+def _sign_in_line(data_dir: DataDir, settings: Settings) -> str:
+    try:
+        return f"Sign in as the demo user, once: {login_link(settings, demo_token(data_dir))}"
+    except FleetError as error:
+        # The fleet runs all the same.
+        return f"To sign in: {error}"
 
 
 def _kernels_now(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
@@ -300,14 +287,14 @@ def supervise(data_dir: DataDir, asked: threading.Event) -> int:
 def status_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``status``: 0 if the fleet runs, else 1."""
     settings = known_settings(data_dir)
-    document = status(data_dir, settings, token=options.token)
+    document = status(data_dir, settings, link=options.token)
     running = document["running"]
     if options.json:
         print(json.dumps(document, indent=2))
     elif running:
         print(as_table(document, settings))
         if "login_url" in document:
-            print(f"\nSign in as the demo user: {document['login_url']}")
+            print(f"\nSign in as the demo user, once: {document['login_url']}")
     else:
         print(f"The {not_running(data_dir)}.")
     return 0 if running else 1
@@ -377,20 +364,15 @@ def logs_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 def token_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``token``: see `parser`."""
     known_settings(data_dir)
-    if not 1 <= options.expires <= LONGEST_TOKEN_SECONDS:
-        raise FleetError(
-            f"--expires {duration_text(options.expires)} is out of range: a token is valid for 1s"
-            f" to {duration_text(LONGEST_TOKEN_SECONDS)}"
-        )
-    grants = options.project or [(DEMO_PROJECT, "owner")]
-    projects = dict(grants)
-    if len(projects) < len(grants):
-        raise FleetError("--project names a project twice: a user has one role in each")
-    try:
-        signer = SecretFiles(data_dir.secrets).signer()
-        print(signer.sign(options.user, projects, options.expires))
-    except TokenError as error:
-        raise FleetError(str(error)) from error
+    print(demo_token(data_dir, options.user, options.project, options.expires))
+    return 0
+
+
+def login_link_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``login-link``: see `parser`."""
+    settings = known_settings(data_dir)
+    token = demo_token(data_dir, options.user, options.project, options.expires)
+    print(login_link(settings, token))
     return 0
 
 

@@ -12,28 +12,18 @@ from jupyter_ext.fleet.cluster_answers import answer_line, cluster_answers
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kernels import places
+from jupyter_ext.fleet.login_link import demo_token, login_link
 from jupyter_ext.fleet.option import shown_url
-from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
 from jupyter_ext.fleet.table import table
 from jupyter_ext.wire.routes import GATEWAYS_ROUTE
 
-DEMO_USER = "demo"
-DEMO_PROJECT = "demo"
-LOGIN_SECONDS = 12 * 3600
 ANSWER_SECONDS = 2.0
 
 
-def login_url(data_dir: DataDir, settings: Settings) -> str:
-    """A link that logs its holder in as the demo user for twelve hours."""
-    signer = SecretFiles(data_dir.secrets).signer()
-    token = signer.sign(DEMO_USER, {DEMO_PROJECT: "owner"}, LOGIN_SECONDS)
-    return f"{settings.browser_url}/login?token={token}"
-
-
-def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dict[str, Any]:
-    """The document that ``status --json`` prints; with ``login_url`` only if a ``token`` is wanted.
+def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict[str, Any]:
+    """The document that ``status --json`` prints; with ``login_url`` only if a ``link`` is wanted.
 
     An external database is listed without a process; the embedded one is files that labs and
     gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
@@ -73,8 +63,8 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
         "pooled": sum(gateway.get("pooled", 0) for gateway in gateways or ()),
         "clusters": None if gateways is None else cluster_answers(data_dir, settings),
     }
-    if token and states:
-        document["login_url"] = login_url(data_dir, settings)
+    if link and states:
+        document["login_url"] = login_link(settings, demo_token(data_dir))
     return document
 
 

@@ -17,7 +17,8 @@ from jupyter_ext.platform.encryption import SecretBox
 from jupyter_ext.platform.tokens import Identity
 
 CODE_SECONDS = 60
-"""How long a code is valid: a redirect takes a moment."""
+"""How long a code is valid unless its maker asks for longer: a redirect takes a moment."""
+MOST_SECONDS = 3600
 
 
 class SignInCodes:
@@ -27,7 +28,7 @@ class SignInCodes:
         self._database = database
         self._box = box
 
-    async def make(self, identity: Identity) -> str:
+    async def make(self, identity: Identity, seconds: float = CODE_SECONDS) -> str:
         """A new code for the holder of a verified token."""
         code = new_session_id(self._box)
         digest = digest_of(code)
@@ -36,7 +37,7 @@ class SignInCodes:
         def add(connection: Connection) -> None:
             now = now_utc(connection)
             connection.execute(delete(sign_in_code).where(sign_in_code.c.expires < now))
-            expires = now + timedelta(seconds=CODE_SECONDS)
+            expires = now + timedelta(seconds=seconds)
             connection.execute(
                 insert(sign_in_code).values(digest=digest, token=token, expires=expires)
             )

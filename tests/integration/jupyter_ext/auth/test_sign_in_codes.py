@@ -127,6 +127,28 @@ def test_what_is_no_code_signs_nobody_in(labs: Labs, code: str) -> None:
     assert requests.get(f"{labs.urls[0]}/login", params={"code": code}).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "seconds"),
+    [
+        (None, 201, 60),
+        ({}, 201, 60),
+        ({"seconds": 900}, 201, 900),
+        ({"seconds": 0}, 400, None),
+        ({"seconds": 3601}, 400, None),
+        ({"seconds": True}, 400, None),
+        ({"seconds": 1.5}, 400, None),
+        ([], 400, None),
+    ],
+)
+def test_a_code_is_valid_for_as_long_as_its_maker_says(
+    labs: Labs, body: Any, status: int, seconds: int | None
+) -> None:
+    headers = {"Authorization": f"Bearer {token(labs)}"}
+    answer = requests.post(f"{labs.urls[0]}/api/fleet/sign-in-codes", headers=headers, json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.json().get("seconds") == seconds
+
+
 def test_a_code_is_given_for_a_users_own_token_alone(labs: Labs) -> None:
     url = labs.urls[0]
     path = f"{url}/api/fleet/sign-in-codes"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,17 @@ def login_link(fleet) -> str:
     return json.loads(fleet.run("status", "--json", "--token"))["login_url"]
 
 
+def follow(session: requests.Session, link: str) -> requests.Response:
+    """What a browser does with a link that its user has clicked."""
+    page = session.get(link, headers={"Sec-Fetch-Site": "none"}, timeout=30)
+    if "<form" not in page.text:
+        return page
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    url, _, _ = link.partition("?")
+    headers = {"Origin": url.removesuffix("/login")}
+    return session.post(url, data=form, headers=headers, timeout=30)
+
+
 def test_everything_runs_and_answers(running_fleet):
     status = running_fleet.status()
     assert status["url"] == f"http://127.0.0.1:{running_fleet.port}/"
@@ -39,18 +51,27 @@ def test_everything_runs_and_answers(running_fleet):
 
 
 def test_the_login_link_logs_in(running_fleet):
-    session = requests.Session()
-    answer = session.get(login_link(running_fleet), timeout=30)
-    assert answer.status_code == 200
-    assert answer.url.startswith(f"http://127.0.0.1:{running_fleet.port}/lab")
-    me = session.get(f"http://127.0.0.1:{running_fleet.port}/api/me", timeout=10).json()
-    assert me["identity"]["username"] == "demo"
+    url = f"http://127.0.0.1:{running_fleet.port}"
+    links = {
+        "demo": login_link(running_fleet),
+        "ada": running_fleet.run("login-link", "ada", "--project", "demo=viewer").strip(),
+    }
+    for user, link in links.items():
+        assert link.startswith(f"{url}/login?code=")
+        session = requests.Session()
+        answer = follow(session, link)
+        assert answer.status_code == 200
+        assert answer.url.startswith(f"{url}/lab")
+        assert session.get(f"{url}/api/me", timeout=10).json()["identity"]["username"] == user
+        assert follow(requests.Session(), link).status_code == 401, "a link works once"
 
 
 def test_status_shows_no_token_unless_asked(running_fleet):
     assert "token" not in running_fleet.run("status")
     assert "token" not in running_fleet.run("status", "--json")
-    assert "/login?token=" in running_fleet.run("status", "--token")
+    told = running_fleet.run("status", "--token")
+    assert "/login?code=" in told
+    assert "token" not in told
 
 
 def test_status_says_which_build_runs(running_fleet):
@@ -301,11 +322,13 @@ def test_no_secret_is_readable_or_in_a_command_line(running_fleet):
 
 def test_logs_hold_no_token(running_fleet):
     link = login_link(running_fleet)
-    requests.get(link, timeout=30)
-    token = link.partition("token=")[2]
+    token = running_fleet.run("token", "ada").strip()
+    follow(requests.Session(), link)
+    follow(requests.Session(), f"http://127.0.0.1:{running_fleet.port}/login?token={token}")
     logs = list(running_fleet.data_dir.logs.iterdir())
     assert len(logs) >= 6
-    assert not any(token.encode() in file.read_bytes() for file in logs)
+    for secret in (token, link.partition("code=")[2]):
+        assert not any(secret.encode() in file.read_bytes() for file in logs)
 
 
 def test_down_and_up_keep_ports_files_and_kernels(running_fleet):
@@ -419,7 +442,7 @@ def test_an_up_that_was_killed_half_way_is_no_fleet(fleet):
     wait_until("it has begun", fleet.data_dir.socket.exists)
     process.kill()
     process.wait()
-    assert "login?token=" in fleet.run("up", "--detach")
+    assert "login?code=" in fleet.run("up", "--detach")
     wait_until(
         "all run", lambda: {one["state"] for one in fleet.processes().values()} == {"running"}
     )
@@ -436,7 +459,7 @@ def test_in_the_foreground_it_runs_until_interrupted(fleet):
         text=True,
     )
     assert process.stdout.readline() == f"Jupyter Fleet: http://127.0.0.1:{fleet.port}/\n"
-    assert "/login?token=" in process.stdout.readline()
+    assert "/login?code=" in process.stdout.readline()
     pids = [one["pid"] for one in fleet.processes().values()]
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
