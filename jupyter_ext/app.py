@@ -17,6 +17,7 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.security import csp_report_uri
 from jupyter_server.utils import url_path_join
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
+from jupyterlab_server.handlers import LabHandler
 from jupyterlab_server.settings_utils import _get_overrides
 from traitlets import Bool, Float, Int, List, Unicode
 from traitlets.config import Config
@@ -32,6 +33,7 @@ from jupyter_ext.auth.encryption_handler import handlers as encryption_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.lab_secrets import SETTING as SECRETS_SETTING
+from jupyter_ext.auth.page_headers import send_page_policy
 from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
@@ -65,6 +67,7 @@ from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.metrics_port import PortRefused, bind, serve
 from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
+from jupyter_ext.output_frame.frame_host import FrameAddressError, frame_address, serve_only
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
@@ -202,7 +205,16 @@ class JupyterFleet(ExtensionApp):
         False,
         config=True,
         help="Whether pages draw users' own outputs as well like those of others: in frames "
-        "without the page's origin. Widgets, and plots that need the page, are text then.",
+        "without the page's origin. Widgets, and plots that need the page, are text then, and "
+        "pages run no scripts but installed files.",
+    )
+
+    frame_url = Unicode(
+        config=True,
+        help="Another address of the fleet in browsers, https://HOST, of a host name that serves "
+        "nothing but the frames in which outputs are drawn. Browsers that keep sites in processes "
+        "of their own then keep such outputs out of the page's. Needs "
+        "FleetIdentityProvider.public_url. Without it frames come from the fleet's own host.",
     )
 
     outputs_load_from_web = Bool(
@@ -257,6 +269,8 @@ class JupyterFleet(ExtensionApp):
                 "file for all labs (deploy/README.md says how to make one)"
             )
         try:
+            if self.frame_url:
+                frame_address(self.frame_url, self._public_url())
             # Before the lab serves: it may wait for the platform's keys.
             self._verifier = TokenVerifier(Path(self.token_keys_file), self._revocations)
             SecretBox(Path(self.login_keys_file))
@@ -278,8 +292,14 @@ class JupyterFleet(ExtensionApp):
             PortRefused,
             AuditError,
             SharedSecretsError,
+            FrameAddressError,
         ) as error:
             raise CannotStart(for_operator(error)) from error
+
+    def _public_url(self) -> str:
+        """The fleet's address in browsers; empty if no operator has said it."""
+        config = self.config if self.serverapp is None else self.serverapp.config
+        return str(config.get("FleetIdentityProvider", {}).get("public_url", ""))
 
     def server_config(self) -> Config:
         """What this lab sets in the server and in the managers."""
@@ -400,13 +420,16 @@ class JupyterFleet(ExtensionApp):
         page_config = self.settings.setdefault("page_config_data", {})
         page_config["jupyterFleet"] = True
         page_config["fleetFramesAllOutputs"] = self.frame_all_outputs
+        if self.frame_url:
+            page_config["fleetFrameUrl"] = self.frame_url
         report_uri = url_path_join(self.settings["base_url"], csp_report_uri)
         # An operator's own headers stay. Files of the page itself, which are everybody's, say how
         # long they may be kept.
+        headers = self.settings.get("headers", {})
         self.settings["headers"] = {
             "Cache-Control": "no-store",
             "Content-Security-Policy": page_policy(report_uri),
-            **self.settings.get("headers", {}),
+            **headers,
         }
         self.settings[AUDIT_SETTING] = self._audit
         self.settings[SECRETS_SETTING] = self._secrets
@@ -414,9 +437,14 @@ class JupyterFleet(ExtensionApp):
             self.settings["log_function"], self._audit, AUDITED, self.settings["base_url"]
         )
         folders = host_folders()
-        self.settings["page_config_hook"] = lambda handler, config: with_page_user(
-            handler, public_page_config(config, folders)
-        )
+
+        def for_page(handler: LabHandler, config: dict[str, Any]) -> dict[str, Any]:
+            if "Content-Security-Policy" not in headers:
+                strict = self.frame_all_outputs
+                send_page_policy(handler, config, only_installed_scripts=strict)
+            return with_page_user(handler, public_page_config(config, folders))
+
+        self.settings["page_config_hook"] = for_page
 
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
@@ -441,8 +469,13 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(absent_services.handlers)
         self.handlers.extend(csp_report_handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
-        for_frames = {"web": self.outputs_load_from_web}
+        for_frames: dict[str, Any] = {"web": self.outputs_load_from_web}
         self.handlers.append((r"/fleet/frame", OutputFrameHandler, for_frames))
+        if self.frame_url:
+            host, page = frame_address(self.frame_url, self._public_url())
+            path = url_path_join(self.settings["base_url"], r"/fleet/frame")
+            only = [(path, OutputFrameHandler, for_frames | {"shown_by": page})]
+            serve_only(self.serverapp.web_app, host, only)  # type: ignore[union-attr]
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
         if "lab" in points:
             lab = points["lab"].app

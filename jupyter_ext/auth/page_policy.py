@@ -2,24 +2,75 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 
-def page_policy(report_uri: str) -> str:
+from jupyter_ext.auth.request_origin import Origin
+
+# Names and IPv4 addresses: a policy has no way to write an IPv6 one, and what a client has sent as
+# its host must not end a directive.
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?", re.ASCII)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_SOCKETS = {"http": "ws", "https": "wss"}
+_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def page_policy(
+    report_uri: str, origin: Origin | None = None, scripts: tuple[str, ...] | None = None
+) -> str:
     """The Content-Security-Policy of JupyterLab's pages; violations are sent to `report_uri`.
 
     Nothing is loaded from or sent to other ports of the fleet's own host, since browsers send its
-    cookies to all of them, and anybody's kernel may listen there. Scripts are not restricted: plots
-    and widgets that a user has made are scripts in the page.
+    cookies to all of them, and anybody's kernel may listen there.
+
+    `origin`: where the browser reaches the fleet; None if that is not known. For Safari before 15.4
+    `'self'` does not mean the websockets of the same host.
+    `scripts`: sources of scripts, see `script_sources`; None allows all. Plots and widgets that a
+    user has made are scripts in the page.
     """
+    host = _host_source(origin)
+    socket = f" {_SOCKETS[origin[0]]}://{host}" if origin and host else ""
     return "; ".join(
         [
             "base-uri 'none'",
-            "connect-src 'self' data: blob: https:",
+            f"connect-src 'self'{socket} data: blob: https:",
             "form-action 'self'",
             "frame-ancestors 'self'",
             "img-src 'self' data: blob: https:",
             # JupyterLab shows PDF files so.
             "object-src blob:",
+            *([] if scripts is None else [f"script-src {' '.join(scripts)}"]),
             "worker-src 'self' blob:",
             f"report-uri {report_uri}",
         ]
     )
+
+
+def script_sources(origin: Origin | None, folders: list[str], inline: str) -> tuple[str, ...]:
+    """Where pages may take scripts from that draw no output themselves: installed files only.
+
+    `folders`: paths of those, with a slash at their ends. `'self'` would include `/files`, which
+    has what users write; it is used if the page's host cannot be named.
+    `inline`: the template of the page. The scripts in it are named by their hashes.
+    JupyterLab compiles the schemas of its settings (`'unsafe-eval'`).
+    """
+    host = _host_source(origin)
+    installed = [f"{origin[0]}://{host}{folder}" for folder in folders] if origin and host else []
+    return (*(installed or ["'self'"]), "'unsafe-eval'", *_hashes(inline))
+
+
+def _hashes(template: str) -> list[str]:
+    """The sources that stand for the inline scripts of a page."""
+    digests = [hashlib.sha256(text.encode()).digest() for text in _INLINE_SCRIPT.findall(template)]
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+
+
+def _host_source(origin: Origin | None) -> str:
+    """`HOST[:PORT]`; empty if a policy cannot name it."""
+    if origin is None:
+        return ""
+    scheme, host, port = origin
+    if not _HOST.fullmatch(host):
+        return ""
+    return host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"

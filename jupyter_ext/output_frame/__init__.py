@@ -8,4 +8,5 @@ what it and a page say to each other.
 - `frame.html`, `frame.css`, `frame.js`: the page
 - `frame_policy`: its headers
 - `frame_handler`: the route
+- `frame_host`: a host name of its own for it
 """

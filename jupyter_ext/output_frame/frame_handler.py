@@ -14,15 +14,15 @@ from jupyter_ext.output_frame.frame_policy import frame_headers
 class OutputFrameHandler(JupyterHandler):
     """Sends the page with headers of its own, whatever those of the server are."""
 
-    def initialize(self, *, web: bool) -> None:
-        """`web`: whether outputs may load from the web."""
-        self._web = web
+    def initialize(self, *, web: bool, shown_by: str = "'self'") -> None:
+        """`web`: whether outputs may load from the web; `shown_by`: see `frame_headers`."""
+        self._headers_of_frame = frame_headers(web=web, shown_by=shown_by)
 
     @allow_unauthenticated
     def get(self) -> None:
         """The page."""
         self.clear_header("X-Frame-Options")
-        for name, value in frame_headers(web=self._web).items():
+        for name, value in self._headers_of_frame.items():
             self.set_header(name, value)
         self.finish(frame_page())
 

@@ -27,11 +27,12 @@ _SHUT = (
 )
 
 
-def frame_headers(*, web: bool) -> dict[str, str]:
+def frame_headers(*, web: bool, shown_by: str = "'self'") -> dict[str, str]:
     """The headers of the page for outputs.
 
     `web`: whether outputs may load scripts, styles, images, fonts and data by HTTPS, as plots do
     that take their library from a content delivery network.
+    `shown_by`: the origin of the pages that may show it, in the words of a policy.
     """
     https = " https:" if web else ""
     policy = (
@@ -47,7 +48,7 @@ def frame_headers(*, web: bool) -> dict[str, str]:
         f"frame-src data: blob:{https}",
         "form-action 'none'",
         "base-uri 'none'",
-        "frame-ancestors 'self'",
+        f"frame-ancestors {shown_by}",
     )
     return {
         "Cache-Control": "public, max-age=3600",

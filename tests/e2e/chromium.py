@@ -16,11 +16,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    # Sites with names, for tests of what one may do to another.
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *flags: str) -> Browser:
     program = shutil.which(NAME)
     if program is None:
         raise FileNotFoundError(f"{NAME} is missing: apt-get install {NAME}, or put it in PATH")
-    return playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+    return playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])

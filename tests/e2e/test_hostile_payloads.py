@@ -1,53 +1,323 @@
-"""All kinds of outputs that do harm in a stock page, opened by another user."""
+"""All kinds of what does harm in a stock page, opened or met by another user.
+
+The fleet, its frames and the site of the attacker, which nothing that is secret may reach, have TLS
+and names of their own.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Playwright, expect
 
-from tests.e2e.hostile_outputs import NOTHING, clicked, leaving, loads, notebook_of, scripts
-from tests.e2e.lab_page import LabPage
-from tests.e2e.running_fleet import Files, Fleet
-from tests.servers.scripted_http import ScriptedServer
+from tests.e2e.chromium import launch
+from tests.e2e.collector import Collector, make_certificate
+from tests.e2e.conftest import OpenPage
+from tests.e2e.hostile_kinds import HostileKinds
+from tests.e2e.hostile_outputs import NOTHING, clicked, leaving, loads, notebook_of, output
+from tests.e2e.kernel_notebook import KernelNotebook, run_cell
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.named_fleet import ELSEWHERE, FRAMES, HOST, NamedFleet
+from tests.e2e.profiles import Profiles
+from tests.e2e.running_fleet import Files
 
 pytestmark = pytest.mark.long
 
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    return make_certificate(tmp_path_factory.mktemp("tls"), [HOST, FRAMES, ELSEWHERE])
+
+
+@pytest.fixture(scope="module")
+def fleet(
+    tmp_path_factory: pytest.TempPathFactory, certificate: tuple[str, str]
+) -> Iterator[NamedFleet]:
+    fleet = NamedFleet(tmp_path_factory.mktemp("fleet"), certificate)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REQUESTS_CA_BUNDLE", certificate[0])
+        try:
+            fleet.up()
+            yield fleet
+        finally:
+            fleet.down("--kernels")
+
+
+@pytest.fixture(scope="module")
+def profiles(playwright: Playwright) -> Iterator[Profiles]:
+    """Of a browser that takes the certificate, in frames as well."""
+    browser = launch(playwright, "--ignore-certificate-errors")
+    yield Profiles(browser)
+    browser.close()
+
 
 @pytest.fixture
-def foreign() -> Iterator[ScriptedServer]:
-    """A site on another port of the fleet's host: browsers send it the fleet's cookies."""
-    server = ScriptedServer()
-    yield server
-    server.stop()
+def site(certificate: tuple[str, str]) -> Iterator[Collector]:
+    """Of an attacker, elsewhere."""
+    site = Collector(ELSEWHERE, certificate)
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def port() -> Iterator[Collector]:
+    """Another port of the fleet's own host, where somebody's kernel listens."""
+    port = Collector(HOST)
+    yield port
+    port.stop()
+
+
+@pytest.fixture
+def secret(files: Files) -> tuple[str, str]:
+    """A file that bob may read and an attacker may not, and what is in it."""
+    path, text = f"demo/secret-{uuid.uuid4().hex[:8]}.txt", f"secret-{uuid.uuid4().hex}"
+    files.save(path, {"type": "file", "format": "text", "content": text})
+    return path, text
+
+
+@pytest.fixture
+def kinds(fleet: NamedFleet, site: Collector, secret: tuple[str, str]) -> HostileKinds:
+    return HostileKinds(f"{fleet.page_url}/api/contents/{secret[0]}", site.url)
+
+
+@pytest.fixture
+def bob(fleet: NamedFleet, signed_in: OpenPage) -> LabPage:
+    page = signed_in(fleet.page_url, fleet.token("bob"))
+    page.page.set_viewport_size({"width": 1280, "height": 6000})
+    return page
+
+
+def save(files: Files, content: dict[str, Any]) -> str:
+    path = f"demo/hostile-{uuid.uuid4().hex[:8]}.ipynb"
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    return path
+
+
+def settled(page: LabPage) -> None:
+    """Whatever outputs do by themselves, they have done when later requests have been answered."""
+    for _ in range(3):
+        page.page.evaluate("fetch('/api').then(answer => answer.text())")
+        page.page.wait_for_load_state("networkidle")
+
+
+def assert_nothing_told(site: Collector, page: LabPage, secret: tuple[str, str]) -> None:
+    """Nothing of the page's user, login or files has come."""
+    path, text = secret
+    private = [text, path, page.page.url]
+    private += [cookie.get("value", "") for cookie in page.page.context.cookies(page.url)]
+    for visit in site.visits():
+        assert "cookie" not in visit.headers, visit
+        assert "authorization" not in visit.headers, visit
+        assert not [one for one in private if one and one in visit.text], visit
+
+
+def told(site: Collector, kind: str) -> str:
+    """What the site has of a kind, for the table."""
+    visits = site.visits(kind)
+    if not visits:
+        return "nothing came"
+    found = {visit.path.partition("?")[2] or visit.path for visit in visits}
+    return f"without cookies: {'; '.join(sorted(found))}"
+
+
+def show(title: str, rows: dict[str, str]) -> None:
+    width = max(len(kind) for kind in rows)
+    print(f"\n{title}\n" + "\n".join(f"  {kind:{width}}  {what}" for kind, what in rows.items()))
 
 
 def test_no_output_of_another_user_reads_sends_or_moves_anything(
-    fleet: Fleet, files: Files, signed_in: Callable[[str, str], LabPage], foreign: ScriptedServer
+    files: Files,
+    bob: LabPage,
+    kinds: HostileKinds,
+    site: Collector,
+    port: Collector,
+    secret: tuple[str, str],
 ) -> None:
-    by_click = clicked(foreign.url)
-    by_script = scripts(fleet.url)
-    outputs = {**by_script, **by_click, **loads(foreign.url), **leaving(foreign.url)}
-    path = f"demo/hostile-{uuid.uuid4().hex[:8]}.ipynb"
-    files.save(path, {"type": "notebook", "format": "json", "content": notebook_of(outputs)})
-    page = signed_in(fleet.url, fleet.token("bob"))
-    page.page.set_viewport_size({"width": 1280, "height": 5000})
-    page.open_without_kernel(path)
-    page.mark()
-    address = page.page.url
-    for index in range(len(by_script)):
-        expect(page.framed(index).locator(".found")).to_have_text(NOTHING)
-    for index, name in enumerate(by_click, len(by_script)):
-        page.framed(index).locator(".click").click()
-        expect(page.dialog, name).to_have_count(0)
+    by_click, by_script, silent = clicked(site.url), kinds.running(), kinds.silent()
+    loading = {
+        **{f"{name}-elsewhere": one for name, one in loads(site.url).items()},
+        **{f"{name}-port": one for name, one in loads(port.url).items()},
+    }
+    in_markdown = output({"text/markdown": kinds.clicked_in_markdown()})
+    outputs = {
+        **by_script,
+        **by_click,
+        "markdown": in_markdown,
+        **silent,
+        **loading,
+        **leaving(site.url),
+    }
+    path = save(files, notebook_of(outputs, *kinds.cells(), widgets=kinds.widgets()))
+    bob.open_without_kernel(path)
+    bob.mark()
+    address = bob.page.url
+    names = list(outputs)
+    for name in by_script:
+        bob.cell(names.index(name)).scroll_into_view_if_needed()
+        wait_for(f"the script of {name}", lambda name=name: site.visits(name), PATIENCE)
+    for name in by_click:
+        bob.cell(names.index(name)).scroll_into_view_if_needed()
+        bob.framed(names.index(name)).locator(".click").click()
+        expect(bob.dialog, name).to_have_count(0)
+    links = bob.cell(names.index("markdown")).locator(".click")
+    opened = 0
+    for index in range(links.count()):
+        if links.nth(index).get_attribute("target") == "_blank":
+            with bob.page.context.expect_page() as tab:
+                links.nth(index).click()
+            tab.value.wait_for_load_state()
+            assert tab.value.evaluate("window.opener") is None
+            tab.value.close()
+            opened += 1
+        else:
+            links.nth(index).click()
+    assert opened == 2
     for index in range(len(outputs)):
-        page.cell(index).scroll_into_view_if_needed()
-        expect(page.cell(index).locator(".jp-OutputArea-output").first).to_be_attached()
-    # Whatever they do by themselves, they have done when a later request has been answered.
-    page.page.evaluate("fetch('/api').then(answer => answer.text())")
-    assert page.page.url == address
-    assert not page.reloaded
-    assert len(page.page.context.pages) == 1
-    assert [request for request in foreign.requests if "cookie" in request.headers] == []
+        bob.cell(index).scroll_into_view_if_needed()
+        expect(bob.cell(index).locator(".jp-OutputArea-output").first).to_be_attached()
+    bob.notebook.locator(".jp-RawCell").scroll_into_view_if_needed()
+    settled(bob)
+    show("outputs of another user", {name: told(site, name) for name in outputs})
+    assert bob.page.url == address
+    assert not bob.reloaded
+    assert "left" not in bob.page.title()
+    assert len(bob.page.context.pages) == 1
+    assert_nothing_told(site, bob, secret)
+    assert port.visits() == []
+    # Scripts of others have run, and had nothing to tell.
+    said = [one for one in site.visits() if one.path.startswith("/ran/")]
+    assert {one.path.partition("?")[2] for one in said} == {NOTHING}
+    quiet = set(silent) - {"svg-onload", "data-frame", "data-object"} | {"cell", "widget"}
+    assert not {one.kind for one in said} & quiet
+
+
+def test_widgets_that_another_user_has_saved_or_makes_meanwhile_do_nothing(
+    fleet: NamedFleet,
+    files: Files,
+    bob: LabPage,
+    signed_in: OpenPage,
+    kinds: HostileKinds,
+    site: Collector,
+    secret: tuple[str, str],
+    end: Path,
+) -> None:
+    notebook = KernelNotebook(fleet, files, signed_in, end.parent)
+    module = kinds.module("live")
+    notebook.save(
+        {
+            "make": f"import anywidget\nclass W(anywidget.AnyWidget): _esm = {module!r}\nW()",
+            "mine": "import ipywidgets; ipywidgets.IntSlider()",
+        }
+    )
+    notebook.edit(lambda content: content["metadata"].update(widgets=kinds.widgets()))
+    bob.open_path(notebook.path)
+    bob.wait_for_kernel()
+    ann = signed_in(fleet.page_url, fleet.token("ann"))
+    ann.open_path(notebook.path)
+    ann.wait_for_kernel()
+    run_cell(ann, 0)
+    # It runs where its author is, with all rights of the page.
+    wait_for("the widget in its author's page", lambda: site.visits("live"), PATIENCE)
+    assert [one for one in site.visits("live") if secret[1] in one.text]
+    seen = len(site.visits())
+    # When a widget of the kernel is shown, those of others would be loaded.
+    run_cell(bob, 1)
+    expect(bob.cell(1).locator(".noUi-handle")).to_be_visible()
+    settled(bob)
+    show(
+        "widgets of another user",
+        {
+            "metadata.widgets": told(site, "widget"),
+            "live comm_open": f"{len(site.visits()) - seen} requests by the other user's page",
+        },
+    )
+    assert site.visits()[seen:] == []
+    assert site.visits("widget") == []
+
+
+OWN = {
+    "plotly": ("import plotly.express as px\npx.scatter(x=[1, 2], y=[3, 4])", ".js-plotly-plot"),
+    "FigureWidget": (
+        "import plotly.graph_objects as go\ngo.FigureWidget(data=[go.Bar(y=[1, 2])])",
+        ".js-plotly-plot",
+    ),
+    "bokeh": (
+        "from bokeh.io import output_notebook\nfrom bokeh.plotting import figure, show\n"
+        "from bokeh.resources import INLINE\noutput_notebook(INLINE)\n"
+        "plot = figure(width=200, height=200)\nplot.line([1, 2], [3, 4])\nshow(plot)",
+        ".bk-Figure, [data-root-id]",
+    ),
+    "altair": (
+        "import altair\naltair.Chart(altair.Data(values=[{'a': 1}])).mark_bar().encode(x='a:Q')",
+        ".vega-embed, .jp-RenderedVegaCommon5",
+    ),
+    "ipywidgets": ("import ipywidgets\nipywidgets.IntSlider(value=7)", ".noUi-handle"),
+    "ipympl": (
+        "%matplotlib widget\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+        ".jupyter-matplotlib canvas",
+    ),
+    "anywidget": (
+        "import anywidget\nclass W(anywidget.AnyWidget):\n    _esm = "
+        "'export default {render({el}) { el.innerHTML = `<b class=own>${self.origin}</b>` }}'\nW()",
+        "b.own",
+    ),
+    "html": (
+        "from IPython.display import HTML\nHTML('<p class=own></p><script>"
+        'document.querySelector("p.own").textContent = self.origin</script>\')',
+        "p.own",
+    ),
+    "javascript": (
+        "from IPython.display import Javascript\n"
+        "Javascript('element.innerHTML = `<p class=drawn>x</p>`')",
+        "p.drawn",
+    ),
+}
+"""What draws in the page itself for its author, and what it then has."""
+
+
+def test_outputs_of_the_user_draw_in_the_page_as_in_jupyterlab(
+    fleet: NamedFleet, files: Files, signed_in: OpenPage, end: Path
+) -> None:
+    notebook = KernelNotebook(fleet, files, signed_in, end.parent)
+    notebook.save({name: source for name, (source, _) in OWN.items()})
+    ann = signed_in(fleet.page_url, fleet.token("ann"))
+    ann.page.set_viewport_size({"width": 1280, "height": 6000})
+    ann.open_path(notebook.path)
+    ann.wait_for_kernel()
+    rows = {}
+    for index, (name, (_, drawn)) in enumerate(OWN.items()):
+        run_cell(ann, index)
+        wait_for(f"the reply of {name}", lambda index=index: ann.has_reply(index), PATIENCE)
+        if re.search(r"No module named|install", ann.output(index)):
+            rows[name] = "not installed here"
+            continue
+        expect(ann.cell(index).locator(drawn).first, name).to_be_visible()
+        assert ann.cell(index).locator(".jp-fleet-OutputFrame").count() == 0, name
+        rows[name] = "drawn in the page"
+    show("the user's own", rows)
+    # These belong to what labs and kernels are installed with.
+    assert {rows[name] for name in ("plotly", "ipywidgets", "anywidget", "html", "javascript")} == {
+        "drawn in the page"
+    }
+
+
+def test_frames_come_from_their_own_host_which_has_no_login(
+    fleet: NamedFleet, files: Files, bob: LabPage, kinds: HostileKinds, site: Collector
+) -> None:
+    path = save(files, notebook_of({"script": kinds.running()["script"]}))
+    bob.open_without_kernel(path)
+    wait_for("the script", lambda: site.visits("script"), PATIENCE)
+    frame = bob.cell(0).locator("iframe")
+    assert frame.get_attribute("src") == f"{fleet.frame_url}/fleet/frame"
+    assert bob.page.context.cookies(fleet.frame_url) == []
+    answers = bob.page.request.get(f"{fleet.frame_url}/lab")
+    assert answers.status == 404
+    assert json.dumps(answers.headers).find("set-cookie") < 0

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from jupyter_ext.auth.page_policy import page_policy, script_sources
+from jupyter_ext.auth.request_origin import origin_of
 from tests.e2e.hostile_outputs import NOTHING, html, notebook_of, output, scripts
 from tests.e2e.kernel_notebook import KernelNotebook, run_cell
-from tests.e2e.lab_page import LabPage
+from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 from tests.servers.scripted_http import ScriptedServer
 
@@ -36,6 +38,18 @@ new MutationObserver((_, watch) => {
 }).observe(document, {subtree: true, childList: true});
 """
 """For the page: as if its lab had `JupyterFleet.frame_all_outputs`."""
+
+STRICT = """
+new MutationObserver((_, watch) => {
+  if (document.head) {
+    watch.disconnect();
+    const policy = document.createElement('meta');
+    policy.httpEquiv = 'Content-Security-Policy';
+    policy.content = POLICY;
+    document.head.append(policy);
+  }
+}).observe(document, {subtree: true, childList: true});
+"""
 
 
 @pytest.fixture
@@ -193,21 +207,116 @@ def test_a_console_frames_what_others_run_in_its_kernel(notebook: KernelNotebook
     expect(console.frame_locator("iframe").locator("body")).to_have_text("null")
 
 
+PLOT = """import plotly.express
+from IPython.display import HTML
+HTML(plotly.express.scatter(x=[1, 2], y=[3, 4]).to_html(full_html=False))"""
+
+
 def test_an_operator_can_have_own_outputs_framed_as_well(
-    notebook: KernelNotebook, fleet: Fleet, signed_in: Callable[[str, str], LabPage]
+    notebook: KernelNotebook,
+    fleet: Fleet,
+    files: Files,
+    signed_in: Callable[[str, str], LabPage],
 ) -> None:
     html = "HTML('<p id=said></p><script>said.textContent = self.origin</script>')"
     notebook.save(
         {
             "html": f"from IPython.display import HTML\n{html}",
             "slider": "import ipywidgets\nipywidgets.IntSlider(value=7)",
+            "plot": PLOT,
         }
     )
     page = signed_in(fleet.url, fleet.token("ann"))
     page.page.add_init_script(FRAME_ALL)
+    page.page.add_init_script(strict_policy(page, files))
+    refused: list[str] = []
+    page.page.on(
+        "console", lambda said: refused.append(said.text) if "script-src" in said.text else None
+    )
     page.open_path(notebook.path)
     page.wait_for_kernel()
     run_cell(page, 0)
     expect(page.framed(0).locator("#said")).to_have_text("null")
     run_cell(page, 1)
     expect(page.cell(1).locator(".jp-OutputArea-output")).to_have_text("IntSlider(value=7)")
+    run_cell(page, 2)
+    expect(page.framed(2).locator(".js-plotly-plot .plot-container")).to_be_visible()
+    assert refused == []
+    page.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), "
+        "{textContent: 'window.ran = true'}))"
+    )
+    assert page.page.evaluate("window.ran") is None
+
+
+def strict_policy(page: LabPage, files: Files) -> str:
+    """A script that gives a page the policy that its lab would send with that setting."""
+    origin = origin_of(page.url)
+    template = files.session.get(f"{files.url}/lab", timeout=30).text
+    sources = script_sources(origin, ["/static/lab/", "/lab/extensions/"], template)
+    directives = page_policy("/report", origin, sources).split("; ")
+    (scripts,) = [one for one in directives if one.startswith("script-src")]
+    return STRICT.replace("POLICY", json.dumps(scripts))
+
+
+def test_markdown_of_others_does_not_lead_the_page_away(
+    show_to: ShowTo, foreign: ScriptedServer
+) -> None:
+    elsewhere = foreign.url.replace("127.0.0.1", "localhost")
+    markdown = (
+        f"<a class='click' target='_top' href='{elsewhere}/top'>x</a>\n"
+        "<form><button class='send'>x</button></form>\n"
+    )
+    page = show_to("bob", {"markdown": output({"text/markdown": markdown})})
+    page.mark()
+    shown = page.cell(0).locator(".jp-RenderedMarkdown")
+    with page.page.context.expect_page() as opened:
+        shown.locator(".click").click()
+    assert opened.value.evaluate("window.opener") is None
+    opened.value.close()
+    shown.locator(".send").click()
+    page.page.evaluate("fetch('/api').then(answer => answer.text())")
+    assert not page.reloaded
+
+
+def test_the_debugger_renders_variables_without_the_pages_origin(notebook: KernelNotebook) -> None:
+    notebook.save(
+        {
+            "rich": "class Rich:\n    def _repr_html_(self):\n        return "
+            "'<p id=said></p><script>said.textContent = self.origin</script>'\n"
+            "    def _repr_mimebundle_(self, **_):\n        return "
+            "{'text/html': self._repr_html_(), 'application/vnd.vegalite.v5+json': {}}\n"
+            "rich = Rich()"
+        }
+    )
+    page = notebook.open()
+    page.notebook.locator(".jp-DebuggerBugButton").click()
+    expect(page.page.locator(".jp-DebuggerBugButton[aria-pressed=true]")).to_be_visible()
+    run_cell(page, 0)
+    variable = page.page.locator(".jp-DebuggerVariables").get_by_text("rich", exact=False).first
+    variable.click(button="right")
+    page.page.locator(".lm-Menu-itemLabel", has_text="Render Variable").click()
+    rendered = page.page.locator(".jp-VariableRendererPanel")
+    expect(rendered.frame_locator("iframe").locator("#said")).to_have_text("null")
+
+
+def test_frames_follow_the_theme_of_the_page(show_to: ShowTo) -> None:
+    page = show_to("bob", {"html": html("<p id=text>text</p>")})
+    text = page.framed(0).locator("#text")
+    expect(text).to_be_visible()
+    before = text.evaluate("element => getComputedStyle(element).color")
+    page.choose_theme("JupyterLab Dark")
+    try:
+        wait_for(
+            "the frame's theme",
+            lambda: text.evaluate("element => getComputedStyle(element).color") != before,
+            60,
+        )
+        # Browsers draw a frame of another color scheme on white.
+        scheme = "getComputedStyle(document.documentElement).colorScheme"
+        page_scheme = page.page.evaluate(
+            "getComputedStyle(document.querySelector('.jp-fleet-OutputFrame > iframe')).colorScheme"
+        )
+        assert text.evaluate(f"() => {scheme}") == page_scheme
+    finally:
+        page.choose_theme("JupyterLab Light")

@@ -1,10 +1,13 @@
-import { IRenderMime, MimeModel } from '@jupyterlab/rendermime';
+import { IRenderMime, MimeModel, OutputModel } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
 import { isMine } from './mine.js';
 import { IFramePage, OutputFrame } from './outputFrame.js';
+import { wayToDraw } from './outputTypes.js';
+
+const PLAIN = 'text/plain';
 
 /** The height in pixels of a frame that has not said how high it is. */
 const FIRST_PX = 60;
@@ -14,10 +17,10 @@ const heights = new WeakMap<IRenderMime.IMimeModel, number>();
 
 /** With what an output is drawn. */
 export interface IOutputTools {
-  /** JupyterLab's own renderer of the type. */
-  stock(): IRenderMime.IRenderer;
-  /** JupyterLab's renderer of plain text. */
-  text(): IRenderMime.IRenderer;
+  /** JupyterLab's own renderer of a type. */
+  stock(mimeType: string): IRenderMime.IRenderer;
+  /** The type in which data are drawn that are not the user's own; undefined if there is none. */
+  typeOf(data: object): string | undefined;
   readonly page: IFramePage;
   readonly translator: ITranslator | null;
 }
@@ -25,25 +28,33 @@ export interface IOutputTools {
 /**
  * Draws an output as JupyterLab does if it is the user's own, else in a frame or as text.
  *
- * Whose it is, is asked each time: JupyterLab draws with the same renderer when a user trusts it.
+ * Whose it is, is asked each time: JupyterLab draws with the same renderer when a user trusts it. Only
+ * of a cell's outputs can a user say so.
  */
 export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
-  constructor(mimeType: string, way: 'framed' | 'text', tools: IOutputTools) {
+  constructor(mimeType: string, tools: IOutputTools) {
     super();
     this.addClass('jp-fleet-GuardedOutput');
     this.layout = new PanelLayout();
     this._mimeType = mimeType;
-    this._way = way;
     this._tools = tools;
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    if (isMine(model)) {
-      await this._drawn('stock', () => this._tools.stock()).renderModel(model);
-    } else if (this._way === 'framed') {
-      this._drawFramed(model);
+    if (model instanceof OutputModel && isMine(model)) {
+      await this._drawStock(this._mimeType, model);
+      return;
+    }
+    // Who trusts everything, as the debugger trusts variables, has asked for the richest type.
+    const mimeType = this._tools.typeOf(model.data) ?? this._mimeType;
+    const way = wayToDraw(mimeType);
+    if (way === 'framed') {
+      this._drawFramed(mimeType, model);
+    } else if (way === 'shown') {
+      const { data, metadata } = model;
+      await this._drawStock(mimeType, new MimeModel({ data, metadata }));
     } else {
-      await this._drawText(model);
+      await this._drawText(mimeType, model);
     }
   }
 
@@ -54,29 +65,32 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     }
   }
 
-  private _drawFramed(model: IRenderMime.IMimeModel): void {
+  private _drawStock(mimeType: string, model: IRenderMime.IMimeModel): Promise<void> {
+    return this._drawn(mimeType, () => this._tools.stock(mimeType)).renderModel(model);
+  }
+
+  private _drawFramed(mimeType: string, model: IRenderMime.IMimeModel): void {
     const trans = (this._tools.translator ?? nullTranslator).load('jupyter_fleet');
     const frame = this._drawn('framed', () => {
       const height = heights.get(model) ?? FIRST_PX;
       return new OutputFrame(this._tools.page, height, trans.__('Output'));
     });
     this._framed = [model, frame];
-    frame.draw({ mimeType: this._mimeType, data: textOf(model.data[this._mimeType]) });
+    frame.draw({ mimeType, data: textOf(model.data[mimeType]) });
   }
 
-  private async _drawText(model: IRenderMime.IMimeModel): Promise<void> {
+  private async _drawText(mimeType: string, model: IRenderMime.IMimeModel): Promise<void> {
     const trans = (this._tools.translator ?? nullTranslator).load('jupyter_fleet');
     const said = trans.__(
       'Shown as text: %1 is drawn only in a notebook that you ran or trust.',
-      this._mimeType
+      mimeType
     );
-    const text = `${said}\n${textOf(model.data[this._mimeType])}`;
-    const shown = new MimeModel({ data: { 'text/plain': text } });
-    await this._drawn('text', () => this._tools.text()).renderModel(shown);
+    const text = `${said}\n${textOf(model.data[mimeType])}`;
+    await this._drawStock(PLAIN, new MimeModel({ data: { [PLAIN]: text } }));
   }
 
-  /** What draws in this way; what drew in another one goes. */
-  private _drawn<T extends Widget>(way: 'stock' | 'framed' | 'text', make: () => T): T {
+  /** What draws in this way, a type or `framed`; what drew in another one goes. */
+  private _drawn<T extends Widget>(way: string, make: () => T): T {
     if (this._inner?.way === way) {
       return this._inner.widget as T;
     }
@@ -97,7 +111,6 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
   }
 
   private readonly _mimeType: string;
-  private readonly _way: 'framed' | 'text';
   private readonly _tools: IOutputTools;
   private _inner: { way: string; widget: Widget } | null = null;
   private _framed: [IRenderMime.IMimeModel, OutputFrame] | null = null;

@@ -6,6 +6,7 @@ import { GuardedOutput } from './guardedOutput.js';
 import { headingSanitizer } from './headingSanitizer.js';
 import { isMine } from './mine.js';
 import type { IFramePage } from './outputFrame.js';
+import { stayingSanitizer } from './stayingSanitizer.js';
 import { typeToDraw, wayToDraw } from './outputTypes.js';
 
 /**
@@ -38,9 +39,9 @@ export class GuardedRegistry extends RenderMimeRegistry {
     if (way === 'shown' || way === 'opened') {
       return this._stock(mimeType);
     }
-    return new GuardedOutput(mimeType, way, {
-      stock: () => this._stock(mimeType),
-      text: () => this._stock('text/plain'),
+    return new GuardedOutput(mimeType, {
+      stock: type => this._stock(type),
+      typeOf: data => typeToDraw(this.mimeTypes, data),
       page: this._page,
       translator: this.translator
     });
@@ -79,7 +80,7 @@ export class GuardedRegistry extends RenderMimeRegistry {
     return factory.createRenderer({
       mimeType,
       resolver: this.resolver,
-      sanitizer: this._sanitizer,
+      sanitizer: stayingSanitizer(this._sanitizer),
       linkHandler: this.linkHandler,
       trustHandler: this.trustHandler,
       latexTypesetter: this.latexTypesetter,

@@ -2,10 +2,9 @@ import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { heightOf, IFramedOutput, isReady, linkOf } from './frameMessages.js';
-import { framedTheme } from './framedTheme.js';
-
-/** How far below or above the visible part a frame is loaded. */
-const AHEAD = '800px';
+import { framedText } from './framedText.js';
+import { changedTheme, framedTheme } from './framedTheme.js';
+import { forget, whenNearView } from './nearView.js';
 
 /** What frames have of the page around them. */
 export interface IFramePage {
@@ -35,16 +34,12 @@ export class OutputFrame extends Widget {
     this._frame.onload = () => {
       this._isServed = false;
     };
-    this._near = new IntersectionObserver(
-      entries => {
-        if (entries.some(entry => entry.isIntersecting)) {
-          this._near.disconnect();
-          this._frame.src = page.url;
-        }
-      },
-      { rootMargin: AHEAD }
-    );
-    this.node.append(this._frame);
+    this._text = document.createElement('div');
+    this._text.className = 'jp-fleet-OutputFrame-text';
+    // Readers of screens read the frame.
+    this._text.ariaHidden = 'true';
+    this.node.append(this._text);
+    this.node.style.minHeight = `${height}px`;
     page.themeChanged?.connect(this._sendTheme);
   }
 
@@ -56,12 +51,13 @@ export class OutputFrame extends Widget {
   /** Draw `output`, at once if the frame is loaded. */
   draw(output: IFramedOutput): void {
     this._output = output;
+    this._text.textContent = framedText(output);
     this._port?.postMessage({ output });
   }
 
   dispose(): void {
     if (!this.isDisposed) {
-      this._near.disconnect();
+      forget(this.node);
       this._port?.close();
       this._page.themeChanged?.disconnect(this._sendTheme);
       super.dispose();
@@ -70,15 +66,22 @@ export class OutputFrame extends Widget {
 
   protected onAfterAttach(): void {
     window.addEventListener('message', this._onMessage);
-    if (!this._frame.src) {
-      this._near.observe(this.node);
+    if (!this._frame.parentNode) {
+      whenNearView(this.node, () => this._load());
     }
   }
 
   protected onBeforeDetach(): void {
     window.removeEventListener('message', this._onMessage);
-    this._near.disconnect();
+    forget(this.node);
     this._isServed = false;
+  }
+
+  private _load(): void {
+    // With its address from the start: else the browser loads an empty page first.
+    this._frame.src = this._page.url;
+    this.node.append(this._frame);
+    this.node.style.minHeight = '';
   }
 
   /**
@@ -86,9 +89,12 @@ export class OutputFrame extends Widget {
    * may say the same as often as it likes.
    */
   private readonly _onMessage = (event: MessageEvent): void => {
+    if (this._isServed || !isReady(event.data)) {
+      return;
+    }
     const target = this._frame.contentWindow;
     // The origin of all frames is `null`; only the window tells them apart.
-    if (!target || event.source !== target || this._isServed || !isReady(event.data)) {
+    if (!target || event.source !== target) {
       return;
     }
     this._isServed = true;
@@ -118,12 +124,13 @@ export class OutputFrame extends Widget {
   }
 
   private readonly _sendTheme = (): void => {
-    this._port?.postMessage({ theme: framedTheme() });
+    this._port?.postMessage({ theme: changedTheme() });
   };
 
   private readonly _page: IFramePage;
   private readonly _frame: HTMLIFrameElement;
-  private readonly _near: IntersectionObserver;
+  /** What of the output is found and copied. */
+  private readonly _text: HTMLElement;
   private _output: IFramedOutput = { mimeType: 'text/html', data: '' };
   private _port: MessagePort | null = null;
   private _isServed = false;

@@ -1,6 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISanitizer, IThemeManager } from '@jupyterlab/apputils';
-import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import {
   ILatexTypesetter,
@@ -12,6 +12,7 @@ import {
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { distrustForeignCells } from './foreignCells.js';
+import { frameAddress } from './frameAddress.js';
 import { guardFiles } from './guardedFiles.js';
 import { GuardedRegistry } from './guardedRegistry.js';
 import { drawWithoutIsolation } from './isolatedOutputs.js';
@@ -64,7 +65,7 @@ export const renderMime: JupyterFrontEndPlugin<IRenderMimeRegistry> = {
     distrustPreparedOutputs();
     guardFiles(app.docRegistry);
     return new GuardedRegistry(options, {
-      url: URLExt.join(PageConfig.getBaseUrl(), 'fleet/frame'),
+      url: frameAddress(PageConfig.getBaseUrl(), PageConfig.getOption('fleetFrameUrl')),
       themeChanged: themes?.themeChanged ?? null
     });
   }

@@ -28,8 +28,10 @@ HTML = f"<table>{_ROWS}</table><script>parent.postMessage('drawn', '*')</script>
 """Says that its script runs: in a frame to the page around it, in a page to the page itself."""
 
 COUNT = """
-window.drawn = 0;
-addEventListener('message', event => { window.drawn += event.data === 'drawn' ? 1 : 0; });
+if (window === top) {
+  window.drawn = 0;
+  addEventListener('message', event => { window.drawn += event.data === 'drawn' ? 1 : 0; });
+}
 """
 SCROLL = """async () => {
   const box = document.querySelector('.jp-WindowedPanel-outer');

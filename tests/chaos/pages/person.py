@@ -21,7 +21,7 @@ RELOADS = 4
 
 # JupyterLab shows its application to scripts if the configuration in the page says so.
 EXPOSE = """
-new MutationObserver((_, observer) => {
+if (window === top) new MutationObserver((_, observer) => {
   const config = document.getElementById('jupyter-config-data');
   if (config && config.textContent.trim().endsWith('}')) {
     observer.disconnect();
@@ -31,7 +31,7 @@ new MutationObserver((_, observer) => {
   }
 }).observe(document, { childList: true, subtree: true });
 window.longestTask = 0;
-new PerformanceObserver(list => {
+if (window === top) new PerformanceObserver(list => {
   for (const entry of list.getEntries()) {
     window.longestTask = Math.max(window.longestTask, entry.duration);
   }

@@ -83,6 +83,7 @@ def fleet(directory: Path, **change: Any) -> JupyterFleet:
         ({"login_keys_file": "/nowhere/keys.json"}, "/nowhere/keys.json"),
         ({"login_keys_file": ""}, "login_keys_file"),
         ({"gateway_urls": []}, "gateway_urls"),
+        ({"frame_url": "https://frames.example"}, "FleetIdentityProvider.public_url"),
         ({"bucket_url": "nonsense"}, "s3://BUCKET"),
         ({}, "127.0.0.1:1"),
     ],
