@@ -1,4 +1,4 @@
-"""Who has used each process of the kernel: code of theirs may have changed what others run there."""
+"""Who has used each process of the kernel: their code may have changed what others run there."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _WIDGET_CONTROL = "jupyter.widget.control"
 def leaves_traces(message_type: str, content: bytes, buffers: int = 0) -> bool:
     """Whether a client's message may run code or change something in the kernel's process.
 
-    False only for what says nothing that its sender could have chosen, or runs nothing: a page sends
-    such by itself when somebody opens it, and that makes nobody a user of the kernel.
+    False only for what runs nothing, or says nothing that its sender could have chosen: pages send
+    such by themselves when somebody opens them, and that makes nobody a user of the kernel.
     """
     if message_type in _ASK_ONLY:
         return False
@@ -58,7 +58,7 @@ def leaves_traces(message_type: str, content: bytes, buffers: int = 0) -> bool:
 
 
 class People:
-    """The users of each of the kernel's processes. None among them is one whose name is not known."""
+    """The users of each of the kernel's processes; None stands for some whose names are unknown."""
 
     def __init__(self) -> None:
         self._users: dict[int, list[str | None]] = {}
@@ -79,5 +79,5 @@ class People:
         return {"process": process, "users": list(self._users.get(process, ()))}
 
     def of_all(self, processes: Iterable[int]) -> dict[str, list[str | None]]:
-        """The users of each of these processes, without those of which nothing is known (any more)."""
+        """The users of each of these processes, as far as they are known (still)."""
         return {str(one): self._users[one][:] for one in processes if one in self._users}

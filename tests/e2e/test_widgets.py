@@ -78,7 +78,7 @@ def test_the_kernel_is_busy_while_a_cell_runs_whatever_a_widget_asks_of_it(
     expect(bar).to_contain_text(re.compile(r"\| Idle"))
 
 
-def test_a_widget_is_text_in_another_browser_until_its_cell_is_run_again(
+def test_a_widget_is_text_in_another_browser_until_its_cell_is_run_by_who_trusts_its_kernel(
     notebook: KernelNotebook,
 ) -> None:
     notebook.save({"slider": SLIDER + "display(slider)"})
@@ -92,6 +92,9 @@ def test_a_widget_is_text_in_another_browser_until_its_cell_is_run_again(
     expect(text(bob)).to_have_text("IntSlider(value=7)")
     expect(handle(bob)).to_have_count(0)
     run_cell(bob, 0)
+    expect(bob.cell(0).locator(".jp-InputPrompt")).to_have_text("[2]:")
+    expect(text(bob)).to_have_text("IntSlider(value=7)")
+    bob.page.get_by_role("button", name=re.compile("Trust Them")).click()
     move(bob)
     expect(value(bob)).to_have_text("8")
     assert bob.evaluate(1, "slider.value") == "8"
@@ -107,7 +110,7 @@ def test_widgets_of_others_wait_until_the_notebook_is_trusted(notebook: KernelNo
 
     bob = notebook.open("bob")
     run_cell(bob, 1)
-    expect(bob.cell(1).locator(".jp-OutputArea-output")).to_contain_text("model not found")
+    expect(bob.cell(1).locator(".jp-OutputArea-output")).to_have_text("IntSlider(value=8)")
     bob.trust()
     for index in (0, 1):
         expect(bob.cell(index).locator(".widget-readout")).to_have_text("8")

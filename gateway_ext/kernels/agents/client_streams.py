@@ -25,8 +25,7 @@ class Opening:
     person: str = ""
     """See `person_of`."""
     user: str | None = None
-    """The name of the user who sends over it: the agent tells pages who has used its kernel. None of
-    our own servers."""
+    """The name of the user who sends over it, for the pages of others; None of our own servers."""
 
 
 def person_of(user: str) -> str:
