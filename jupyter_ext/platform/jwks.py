@@ -109,7 +109,7 @@ def _services(said: dict[str, Any]) -> tuple[str, str, str]:
     rights_url, renew_url = said.get("rights_url", ""), said.get("renew_url", "")
     secret_file = said.get("secret_file", "")
     for name, url in (("rights_url", rights_url), ("renew_url", renew_url)):
-        if not isinstance(url, str) or (url and not _is_safe(url)):
+        if not isinstance(url, str) or (url and not is_safe_url(url)):
             raise ValueError(f"an issuer's {name} must begin with https://")
     if not isinstance(secret_file, str) or bool(secret_file) != bool(rights_url or renew_url):
         raise ValueError(
