@@ -6,6 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from .cgroups import make_read_only
 from .places import DISK, MEMORY, Walls, outermost, to_show
 from .system_calls import MountFlag, Namespace, mount, unshare
 
@@ -50,6 +51,7 @@ def build(walls: Walls, own: Path) -> None:
         _bind(folders[path], path)
     for descriptor in folders.values():
         os.close(descriptor)
+    make_read_only()
     # Otherwise hostile code could get capabilities in namespaces of its own.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
 

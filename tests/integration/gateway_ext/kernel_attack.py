@@ -65,7 +65,7 @@ for path in targets["folders"]:
         os.unlink("link")
 for path in targets["files"]:
     attempt("read " + path, lambda: open(path, "rb"))
-    attempt("write " + path, lambda: open(path, "ab"))
+    attempt("write " + path, lambda: os.open(path, os.O_WRONLY))
     attempt("hard link to " + path, lambda: os.link(path, "hard"))
 for path in targets["sockets"]:
     attempt("connect to " + path, lambda: connect(path))

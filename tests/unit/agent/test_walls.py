@@ -18,6 +18,7 @@ import pytest
 
 from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from gateway_ext.agent.walls import landlock
+from gateway_ext.agent.walls.cgroups import mounts_of
 from gateway_ext.agent.walls.filter import filter_program
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
@@ -167,6 +168,39 @@ def test_memory_that_processes_share_is_the_kernels_own(own: Path) -> None:
         assert run_inside(own, code) == "False\n"
     finally:
         shared.unlink()
+
+
+def test_cgroups_can_be_read_and_not_written(own: Path) -> None:
+    if not mounts_of(Path("/proc/self/mountinfo").read_text()):
+        pytest.skip("no cgroups are mounted here")
+    code = (
+        "import errno, os\n"
+        "said = set()\n"
+        "for folder, _, names in os.walk('/sys/fs/cgroup'):\n"
+        "    for name in {'cgroup.procs'} & set(names):\n"
+        "        path = os.path.join(folder, name)\n"
+        "        os.close(os.open(path, os.O_RDONLY))\n"
+        "        try: os.open(path, os.O_WRONLY)\n"
+        "        except OSError as error: said.add(errno.errorcode[error.errno])\n"
+        "        else: said.add('written')\n"
+        "print(said)"
+    )
+    assert run_inside(own, code) == "{'EROFS'}\n"
+
+
+def test_the_places_of_cgroups_are_read_from_the_table_of_mounts() -> None:
+    table = (
+        "22 21 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
+        "25 22 0:23 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+        "26 25 0:24 /a /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+        "27 25 0:25 / /sys/fs/cgroup/with\\040space rw - cgroup cgroup rw\n"
+        "28 22 0:26 / /sys/fs/cgroups rw - tmpfs tmpfs rw\n"
+    )
+    assert mounts_of(table) == [
+        "/sys/fs/cgroup",
+        "/sys/fs/cgroup/memory",
+        "/sys/fs/cgroup/with space",
+    ]
 
 
 def test_sockets_without_a_path_lead_to_nobody_outside(own: Path) -> None:
