@@ -11,6 +11,17 @@ from .places import DISK, MEMORY, Walls, outermost, to_show
 from .system_calls import MountFlag, Namespace, mount, unshare
 
 _LEAST = MountFlag.NO_SETUID | MountFlag.NO_DEVICES
+_OWN_KINDS = {
+    # Terminals: whoever opens another kernel's reads what is typed there, and types.
+    "/dev/pts": (
+        "devpts",
+        MountFlag.NO_SETUID | MountFlag.NO_PROGRAMS,
+        "newinstance,ptmxmode=0666,mode=0620",
+    ),
+    # Message queues, which a namespace does not hide where they have paths.
+    "/dev/mqueue": ("mqueue", _LEAST | MountFlag.NO_PROGRAMS, ""),
+}
+"""File systems of which a kernel gets one of its own, where there is one."""
 _HIDDEN_BYTES = 2**20
 """What fits into a hidden folder: only the places of what is shown."""
 
@@ -44,6 +55,9 @@ def build(walls: Walls, own: Path) -> None:
     for place in MEMORY:
         if _is_folder(place):
             mount("none", place, "tmpfs", _LEAST, "mode=1777")
+    for place, (kind, flags, options) in _OWN_KINDS.items():
+        if os.path.ismount(place):
+            mount(kind, place, kind, flags, options)
     for place, folder in disk.items():
         _bind(folders[folder], place)
     for path in shown:

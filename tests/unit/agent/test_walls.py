@@ -170,6 +170,24 @@ def test_memory_that_processes_share_is_the_kernels_own(own: Path) -> None:
         shared.unlink()
 
 
+def test_terminals_are_the_kernels_own(own: Path) -> None:
+    ours, theirs = os.openpty()
+    try:
+        code = (
+            "import os, pty\n"
+            "print(os.listdir('/dev/pts'))\n"
+            "ours, theirs = os.openpty()\n"
+            "os.write(theirs, b'said')\n"
+            "print(os.read(ours, 10), os.ttyname(theirs), sorted(os.listdir('/dev/pts')))\n"
+            "pty.spawn(['true'])\n"
+        )
+        said = run_inside(own, code)
+        assert said == "['ptmx']\nb'said' /dev/pts/0 ['0', 'ptmx']\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_cgroups_can_be_read_and_not_written(own: Path) -> None:
     if not mounts_of(Path("/proc/self/mountinfo").read_text()):
         pytest.skip("no cgroups are mounted here")
