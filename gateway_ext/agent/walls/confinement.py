@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from . import landlock
-from .cgroups import CGROUPS
-from .places import Walls, folders_around, left_open
+from .places import CGROUPS, Walls, folders_around, left_open
 from .system_calls import no_new_privileges
 
 

@@ -6,8 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from .cgroups import make_read_only
-from .places import DISK, MEMORY, Walls, outermost, to_show
+from .places import CGROUPS, DISK, MEMORY, Walls, is_below, outermost, stays_writable, to_show
+from .read_only import make_read_only
 from .system_calls import MountFlag, Namespace, mount, unshare
 
 _LEAST = MountFlag.NO_SETUID | MountFlag.NO_DEVICES
@@ -65,7 +65,14 @@ def build(walls: Walls, own: Path) -> None:
         _bind(folders[path], path)
     for descriptor in folders.values():
         os.close(descriptor)
-    make_read_only()
+    make_read_only(lambda place: is_below(place, [CGROUPS]))
+    if walls.read_only:
+        writable = outermost(map(os.path.realpath, [str(own), *walls.writable]))
+        for path in writable:
+            # A mount of its own, if it is none: it stays as it is when the one around it changes.
+            if path not in shown and os.path.exists(path):
+                _bind_anew(path)
+        make_read_only(lambda place: not stays_writable(place, writable, replaced))
     # Otherwise hostile code could get capabilities in namespaces of its own.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
 
@@ -86,6 +93,12 @@ def _own_folder(path: str) -> int:
         os.unlink(path)
         os.mkdir(path, 0o700)
         return os.open(path, flags)
+
+
+def _bind_anew(path: str) -> None:
+    descriptor = os.open(path, os.O_PATH)
+    _bind(descriptor, path)
+    os.close(descriptor)
 
 
 def _bind(descriptor: int, path: str) -> None:

@@ -18,10 +18,11 @@ import pytest
 
 from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from gateway_ext.agent.walls import landlock
-from gateway_ext.agent.walls.cgroups import mounts_of
 from gateway_ext.agent.walls.filter import filter_program
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
+from gateway_ext.agent.walls.read_only import mounted
+from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.unit.agent.inside_walls import run_inside, start_inside
 
 LOOK = """
@@ -189,7 +190,8 @@ def test_terminals_are_the_kernels_own(own: Path) -> None:
 
 
 def test_cgroups_can_be_read_and_not_written(own: Path) -> None:
-    if not mounts_of(Path("/proc/self/mountinfo").read_text()):
+    places = mounted(Path("/proc/self/mountinfo").read_text())
+    if not any(place.startswith("/sys/fs/cgroup") for place in places):
         pytest.skip("no cgroups are mounted here")
     code = (
         "import errno, os\n"
@@ -201,24 +203,41 @@ def test_cgroups_can_be_read_and_not_written(own: Path) -> None:
         "        try: os.open(path, os.O_WRONLY)\n"
         "        except OSError as error: said.add(errno.errorcode[error.errno])\n"
         "        else: said.add('written')\n"
-        "print(said)"
+        "print('EROFS' in said, said - {'EROFS', 'EACCES'})"
     )
-    assert run_inside(own, code) == "{'EROFS'}\n"
+    assert run_inside(own, code) == "True set()\n"
 
 
-def test_the_places_of_cgroups_are_read_from_the_table_of_mounts() -> None:
+def test_places_are_read_from_the_table_of_mounts() -> None:
     table = (
         "22 21 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
-        "25 22 0:23 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
         "26 25 0:24 /a /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-        "27 25 0:25 / /sys/fs/cgroup/with\\040space rw - cgroup cgroup rw\n"
-        "28 22 0:26 / /sys/fs/cgroups rw - tmpfs tmpfs rw\n"
+        "27 25 0:25 / /mnt/with\\040space rw - ext4 /dev/sda rw\n"
     )
-    assert mounts_of(table) == [
-        "/sys/fs/cgroup",
-        "/sys/fs/cgroup/memory",
-        "/sys/fs/cgroup/with space",
-    ]
+    assert mounted(table) == ["/sys", "/sys/fs/cgroup/memory", "/mnt/with space"]
+
+
+def test_what_its_user_could_change_is_read_only_but_for_what_is_the_kernels(
+    own: Path, tmp_path: Path
+) -> None:
+    home, program = tmp_path / "home", tmp_path / "program"
+    home.mkdir()
+    program.mkdir()
+    with folder_for_kernels("fleet-seen-") as seen, folder_for_kernels("fleet-other-") as other:
+        code = (
+            "import errno, os, sys\n"
+            f"for folder in {[str(one) for one in (own, home, seen, '/tmp', '/dev/shm')]!r}:\n"
+            "    open(os.path.join(folder, 'mine'), 'w').write('x')\n"
+            "open('/dev/null', 'w').write('x')\n"
+            f"for folder in {[str(one) for one in (program, other, '/etc', '/', '/var/lib')]!r}:\n"
+            "    try: open(os.path.join(folder, 'fleet-mine'), 'w')\n"
+            "    except OSError as error: print(errno.errorcode[error.errno])\n"
+            "    else: print('written', folder)\n"
+        )
+        walls = Walls((), (str(program),), read_only=True).also_writable(str(home), str(seen))
+        inside = start_inside(own, [sys.executable, "-c", code], walls=walls)
+        status, text = inside.end()
+    assert (status, text) == (0, "EROFS\n" * 5)
 
 
 def test_sockets_without_a_path_lead_to_nobody_outside(own: Path) -> None:
