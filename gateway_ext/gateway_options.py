@@ -119,7 +119,8 @@ class GatewayOptions(HasTraits):
     shown_folders = List(
         Unicode(),
         help="With kernel_walls: folders that kernels see although they are in a hidden folder, in "
-        "/tmp, /var/tmp, /run or /dev/shm, in whose places a kernel has its own. The environment "
+        "/tmp, /var/tmp, /run or /dev/shm, in whose places a kernel has its own, and to which they "
+        "may write where all else is read-only, because the gateway is not root's. The environment "
         "of kernels is always shown. Absolute paths.",
     ).tag(config=True)
     launch_policy_file = Unicode(

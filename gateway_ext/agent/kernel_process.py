@@ -178,12 +178,13 @@ class ConnectionFiles:
         document = self._document
         if document.walls is None:
             return None
-        folders = [document.cwd, Path(self._socket_prefix()).parent, document.resource_dir]
+        folders = [document.cwd, Path(self._socket_prefix()).parent]
         if document.packages is not None:
             folders.append(document.packages.folder)
-        shown = [str(folder) for folder in folders if str(folder)]
+        # What operators show, too.
+        walls = document.walls.also_writable(*document.walls.shown, *map(str, folders))
         python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
-        return document.walls.also_showing(*shown, *python)
+        return walls.also_showing(*filter(None, [str(document.resource_dir)]), *python)
 
     def _socket_prefix(self) -> str:
         # ZMQ appends a dash and the port, of one digit.

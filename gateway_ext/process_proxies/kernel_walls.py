@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ class KernelWalls:
                 self._why_not[python] = self._probe(python, environment, uid, folder)
             why_not = self._why_not[python]
         if not why_not:
-            return {"walls": self._walls.as_json()}
+            # Without root, a kernel could change what its user runs later.
+            read_only = uid is None and os.geteuid() != 0
+            return {"walls": replace(self._walls, read_only=read_only).as_json()}
         if self._mode == "required":
             raise NoWalls(
                 f"the kernel cannot have namespaces of its own: {why_not}. Or set "

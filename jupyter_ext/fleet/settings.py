@@ -148,8 +148,8 @@ class Settings:
     shown_folders: str | None = option(
         None,
         "DIR:DIR",
-        "folders that kernels see within their walls although they are in /tmp, /var/tmp, /run, "
-        "/dev/shm or the fleet's data, for example /run/mysqld; '' for none",
+        "folders that kernels see and may write to, although they are in /tmp, /var/tmp, /run, "
+        "/dev/shm or the fleet's data, or the fleet is not root's; '' for none",
         kind=folders,
         unset="",
     )

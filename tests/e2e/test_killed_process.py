@@ -6,7 +6,6 @@ import os
 import signal
 import time
 
-import psutil
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -15,6 +14,7 @@ from tests.e2e.conftest import OpenPage
 from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, save
 from tests.e2e.lab_page import wait_for
 from tests.e2e.running_fleet import Files, Fleet, Process, connected, stop
+from tests.integration.gateway_ext.fleet_of_gateways import agents_of
 
 BOUND = 30.0
 """Seconds that decide; the aim is 10, and the time taken is printed."""
@@ -32,9 +32,9 @@ def serving_lab(fleet: Fleet) -> Process:
     return labs.popitem()[1]
 
 
-def owning_gateway(fleet: Fleet, kernel: int) -> Process:
-    """The gateway that the kernel's agent (its parent) is connected to."""
-    agent = psutil.Process(kernel).ppid()
+def owning_gateway(fleet: Fleet, kernel_id: str) -> Process:
+    """The gateway that the kernel's agent is connected to."""
+    (agent,) = agents_of(kernel_id)
     owners = [g for g in fleet.processes("gateway") if connected(agent, {port_of(g)})]
     assert len(owners) == 1, f"one gateway should own the kernel, not {owners}"
     return owners[0]
@@ -58,8 +58,9 @@ def test_a_killed_process_costs_neither_kernel_nor_page(
     page.open_path("demo")
     page.new_notebook()
     page.mark()
-    kernel = page.evaluate(0, "x = 41; print(get_ipython().kernel.ident)")
-    process = serving_lab(fleet) if victim == "lab" else owning_gateway(fleet, kernel)
+    who = "print(get_ipython().kernel.ident, os.environ['KERNEL_ID'])"
+    kernel, kernel_id = page.evaluate(0, f"import os; x = 41; {who}").split()
+    process = serving_lab(fleet) if victim == "lab" else owning_gateway(fleet, kernel_id)
     page.write(1, "x + 1")
     sockets = page.kernel_sockets
 
@@ -77,7 +78,7 @@ def test_a_killed_process_costs_neither_kernel_nor_page(
     # It was the right process: the page had to connect again, and the kernel to change its owner.
     assert page.kernel_sockets > sockets
     if victim == "gateway":
-        assert owning_gateway(fleet, kernel).pid != process.pid
+        assert owning_gateway(fleet, kernel_id).pid != process.pid
     assert fleet.replaced(process).pid != process.pid
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from . import landlock
-from .places import Walls, folders_around, left_open
+from .places import CGROUPS, Walls, folders_around, left_open
 from .system_calls import no_new_privileges
 
 
@@ -22,7 +22,10 @@ def confine(walls: Walls, own: Path) -> None:
         landlock.shut(None)
         return
     shown = map(os.path.realpath, [str(own), *walls.shown])
-    landlock.shut(left_open(hidden, shown, _entries))
+    if walls.namespaces:
+        landlock.shut(left_open(hidden, shown, _entries))
+        return
+    landlock.shut(left_open([*hidden, CGROUPS], shown, _entries), readable=[CGROUPS])
 
 
 def takes_nothing_else_away(hidden: str) -> bool:

@@ -52,10 +52,10 @@ def version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)))
 
 
-def shut(left_open: Iterable[str] | None) -> None:
+def shut(left_open: Iterable[str] | None, readable: Iterable[str] = ()) -> None:
     """Reach no process that is not a child or fellow of this one, and no file that is in none of
-    the paths `left_open` (None: every file). Needs `no_new_privileges`. Raises OSError; without a
-    Landlock that can do it, nothing happens."""
+    the paths `left_open` (None: every file), nor, to read it, in `readable`. Needs
+    `no_new_privileges`. Raises OSError; without a Landlock that can do it, nothing happens."""
     known = version()
     if known < LEAST:
         return
@@ -74,6 +74,8 @@ def shut(left_open: Iterable[str] | None) -> None:
         if access:
             for path in ["/"] if left_open is None else left_open:
                 _leave_open(ruleset, path, access)
+            for path in readable:
+                _leave_open(ruleset, path, access & Access.READ_FILE)
         _raise_if(_libc.syscall(_RESTRICT_SELF, ruleset, 0) != 0, "landlock_restrict_self")
     finally:
         os.close(ruleset)

@@ -6,10 +6,22 @@ import contextlib
 import os
 from pathlib import Path
 
-from .places import DISK, MEMORY, Walls, outermost, to_show
+from .places import CGROUPS, DISK, MEMORY, Walls, is_below, outermost, stays_writable, to_show
+from .read_only import make_read_only
 from .system_calls import MountFlag, Namespace, mount, unshare
 
 _LEAST = MountFlag.NO_SETUID | MountFlag.NO_DEVICES
+_OWN_KINDS = {
+    # Terminals: whoever opens another kernel's reads what is typed there, and types.
+    "/dev/pts": (
+        "devpts",
+        MountFlag.NO_SETUID | MountFlag.NO_PROGRAMS,
+        "newinstance,ptmxmode=0666,mode=0620",
+    ),
+    # Message queues, which a namespace does not hide where they have paths.
+    "/dev/mqueue": ("mqueue", _LEAST | MountFlag.NO_PROGRAMS, ""),
+}
+"""File systems of which a kernel gets one of its own, where there is one."""
 _HIDDEN_BYTES = 2**20
 """What fits into a hidden folder: only the places of what is shown."""
 
@@ -43,6 +55,9 @@ def build(walls: Walls, own: Path) -> None:
     for place in MEMORY:
         if _is_folder(place):
             mount("none", place, "tmpfs", _LEAST, "mode=1777")
+    for place, (kind, flags, options) in _OWN_KINDS.items():
+        if os.path.ismount(place):
+            mount(kind, place, kind, flags, options)
     for place, folder in disk.items():
         _bind(folders[folder], place)
     for path in shown:
@@ -50,6 +65,14 @@ def build(walls: Walls, own: Path) -> None:
         _bind(folders[path], path)
     for descriptor in folders.values():
         os.close(descriptor)
+    make_read_only(lambda place: is_below(place, [CGROUPS]))
+    if walls.read_only:
+        writable = outermost(map(os.path.realpath, [str(own), *walls.writable]))
+        for path in writable:
+            # A mount of its own, if it is none: it stays as it is when the one around it changes.
+            if path not in shown and os.path.exists(path):
+                _bind_anew(path)
+        make_read_only(lambda place: not stays_writable(place, writable, replaced))
     # Otherwise hostile code could get capabilities in namespaces of its own.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
 
@@ -70,6 +93,12 @@ def _own_folder(path: str) -> int:
         os.unlink(path)
         os.mkdir(path, 0o700)
         return os.open(path, flags)
+
+
+def _bind_anew(path: str) -> None:
+    descriptor = os.open(path, os.O_PATH)
+    _bind(descriptor, path)
+    os.close(descriptor)
 
 
 def _bind(descriptor: int, path: str) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 MEMORY = ("/dev/shm", "/run")  # noqa: S108 - that of the kernel alone is put there
 """Folders whose place a folder in memory takes, which goes with the kernel."""
+CGROUPS = "/sys/fs/cgroup"
+"""Where a kernel could leave its limits: kernels of one user own the files by which a process joins
+their cgroups."""
 DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # noqa: S108
 """Folders whose place a folder on disk takes: of this name, in the kernel's own folder."""
 
@@ -22,26 +25,37 @@ class Walls:
     hidden: tuple[str, ...]
     shown: tuple[str, ...]
     namespaces: bool = True
+    read_only: bool = False
+    """Whether everything that the kernel sees is read-only, but for its own folder, what is
+    `writable`, and what takes the place of /tmp and the like."""
+    writable: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, raw: Any, *, namespaces: bool = True) -> Walls:
         """Of a start document or an order; raises ValueError with words for people."""
         if not isinstance(raw, dict):
             raise ValueError("walls must be an object with hidden and shown")
-        lists = [raw.get(name, []) for name in ("hidden", "shown")]
+        lists = [raw.get(name, []) for name in ("hidden", "shown", "writable")]
         for one in lists:
             if not isinstance(one, list) or not all(_is_absolute(path) for path in one):
-                raise ValueError("hidden and shown of walls must be lists of absolute paths")
-        hidden, shown = map(tuple, lists)
-        return cls(hidden, shown, namespaces)
+                raise ValueError("the paths of walls must be lists of absolute paths")
+        hidden, shown, writable = map(tuple, lists)
+        return cls(hidden, shown, namespaces, bool(raw.get("read_only")), writable)
 
-    def as_json(self) -> dict[str, list[str]]:
+    def as_json(self) -> dict[str, Any]:
         """The opposite of `from_json`."""
-        return {"hidden": list(self.hidden), "shown": list(self.shown)}
+        raw: dict[str, Any] = {"hidden": list(self.hidden), "shown": list(self.shown)}
+        if self.read_only:
+            raw |= {"read_only": True, "writable": list(self.writable)}
+        return raw
 
     def also_showing(self, *paths: str) -> Walls:
         """The same with more that is shown."""
         return replace(self, shown=(*self.shown, *paths))
+
+    def also_writable(self, *paths: str) -> Walls:
+        """The same with more that is shown, and can be written to."""
+        return replace(self.also_showing(*paths), writable=(*self.writable, *paths))
 
     def also_hiding(self, path: str) -> Walls:
         """The same with one more path that is hidden."""
@@ -96,6 +110,12 @@ def left_open(
 def folders_around(path: str) -> list[str]:
     """Every folder in which an absolute path is, the nearest one first."""
     return list(map(str, PurePosixPath(path).parents))
+
+
+def stays_writable(place: str, writable: Sequence[str], replaced: Sequence[str]) -> bool:
+    """Whether a mount stays as it is where all else becomes read-only: what a kernel may write to,
+    what is `replaced` by something of its own, its processes and devices."""
+    return place in replaced or is_below(place, [*writable, "/proc", "/dev"])
 
 
 def needed_by_python(path: Iterable[str], prefixes: Iterable[str]) -> list[str]:

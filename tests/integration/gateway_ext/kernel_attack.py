@@ -65,8 +65,12 @@ for path in targets["folders"]:
         os.unlink("link")
 for path in targets["files"]:
     attempt("read " + path, lambda: open(path, "rb"))
-    attempt("write " + path, lambda: open(path, "ab"))
+    attempt("write " + path, lambda: os.open(path, os.O_WRONLY))
     attempt("hard link to " + path, lambda: os.link(path, "hard"))
+for name in os.listdir("/dev/pts"):
+    attempt("open terminal " + name, lambda: name != "ptmx" and os.open("/dev/pts/" + name, 2))
+if os.path.isdir("/dev/mqueue"):
+    attempt("see a message queue", lambda: bool(os.listdir("/dev/mqueue")))
 for path in targets["sockets"]:
     attempt("connect to " + path, lambda: connect(path))
 attempt("connect to an abstract socket", lambda: connect("\\0" + targets["abstract"]))

@@ -165,6 +165,9 @@ def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> 
     # The home of its project is in a hidden folder, and shown.
     write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
     assert run_in(users, kernel_id, write) == f"1 {UID}\n"
+    # It cannot change what its user runs later, which is also the gateway's.
+    look = "print([os.statvfs(place).f_flag & os.ST_RDONLY for place in ('/', '.', '/tmp')])"
+    assert run_in(users, kernel_id, look) == "[1, 0, 0]\n"
     url = f"{users.urls[0]}/api/kernels"
     # As it would be without walls: ada came first.
     bob = users.client("bob", demo="owner", other="owner")

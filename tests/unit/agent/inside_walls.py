@@ -29,12 +29,17 @@ class Inside:
 
 
 def start_inside(
-    own: Path, argv: list[str], *, hidden: tuple[str, ...] = (), shown: tuple[str, ...] = ()
+    own: Path,
+    argv: list[str],
+    *,
+    hidden: tuple[str, ...] = (),
+    shown: tuple[str, ...] = (),
+    walls: Walls | None = None,
 ) -> Inside:
     """Start a program; `own` is the kernel's folder."""
     read, write = os.pipe()
     python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
-    walls = Walls(hidden, (*shown, *python))
+    walls = (walls or Walls(hidden, shown)).also_showing(*python)
     order = Order(argv, dict(os.environ), own, write, own, walls=walls)
     try:
         first = start_walls(write, lambda: None).become(order)

@@ -48,6 +48,11 @@ attempt("write its own", lambda: (base / "k/own/file").write_text("mine"))
 attempt("move its own", lambda: (base / "k/own/file").rename(base / "k/own/folder/file"))
 attempt("truncate its own", lambda: os.truncate(base / "k/own/folder/file", 0))
 attempt("start a program", lambda: os.spawnlp(os.P_WAIT, "true", "true"))
+procs = [str(path) for path in Path("/sys/fs/cgroup").rglob("cgroup.procs")]
+for path in procs:
+    os.close(os.open(path, os.O_RDONLY))
+for path in procs:
+    attempt("write to a cgroup", lambda: os.close(os.open(path, os.O_WRONLY)))
 attempt("signal the parent", lambda: os.kill(os.getppid(), 0))
 print(json.dumps(done))
 """

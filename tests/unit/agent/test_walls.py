@@ -21,6 +21,8 @@ from gateway_ext.agent.walls import landlock
 from gateway_ext.agent.walls.filter import filter_program
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
+from gateway_ext.agent.walls.read_only import mounted
+from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.unit.agent.inside_walls import run_inside, start_inside
 
 LOOK = """
@@ -167,6 +169,75 @@ def test_memory_that_processes_share_is_the_kernels_own(own: Path) -> None:
         assert run_inside(own, code) == "False\n"
     finally:
         shared.unlink()
+
+
+def test_terminals_are_the_kernels_own(own: Path) -> None:
+    ours, theirs = os.openpty()
+    try:
+        code = (
+            "import os, pty\n"
+            "print(os.listdir('/dev/pts'))\n"
+            "ours, theirs = os.openpty()\n"
+            "os.write(theirs, b'said')\n"
+            "print(os.read(ours, 10), os.ttyname(theirs), sorted(os.listdir('/dev/pts')))\n"
+            "pty.spawn(['true'])\n"
+        )
+        said = run_inside(own, code)
+        assert said == "['ptmx']\nb'said' /dev/pts/0 ['0', 'ptmx']\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_cgroups_can_be_read_and_not_written(own: Path) -> None:
+    places = mounted(Path("/proc/self/mountinfo").read_text())
+    if not any(place.startswith("/sys/fs/cgroup") for place in places):
+        pytest.skip("no cgroups are mounted here")
+    code = (
+        "import errno, os\n"
+        "said = set()\n"
+        "for folder, _, names in os.walk('/sys/fs/cgroup'):\n"
+        "    for name in {'cgroup.procs'} & set(names):\n"
+        "        path = os.path.join(folder, name)\n"
+        "        os.close(os.open(path, os.O_RDONLY))\n"
+        "        try: os.open(path, os.O_WRONLY)\n"
+        "        except OSError as error: said.add(errno.errorcode[error.errno])\n"
+        "        else: said.add('written')\n"
+        "print('EROFS' in said, said - {'EROFS', 'EACCES'})"
+    )
+    assert run_inside(own, code) == "True set()\n"
+
+
+def test_places_are_read_from_the_table_of_mounts() -> None:
+    table = (
+        "22 21 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
+        "26 25 0:24 /a /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+        "27 25 0:25 / /mnt/with\\040space rw - ext4 /dev/sda rw\n"
+    )
+    assert mounted(table) == ["/sys", "/sys/fs/cgroup/memory", "/mnt/with space"]
+
+
+def test_what_its_user_could_change_is_read_only_but_for_what_is_the_kernels(
+    own: Path, tmp_path: Path
+) -> None:
+    home, program = tmp_path / "home", tmp_path / "program"
+    home.mkdir()
+    program.mkdir()
+    with folder_for_kernels("fleet-seen-") as seen, folder_for_kernels("fleet-other-") as other:
+        code = (
+            "import errno, os, sys\n"
+            f"for folder in {[str(one) for one in (own, home, seen, '/tmp', '/dev/shm')]!r}:\n"
+            "    open(os.path.join(folder, 'mine'), 'w').write('x')\n"
+            "open('/dev/null', 'w').write('x')\n"
+            f"for folder in {[str(one) for one in (program, other, '/etc', '/', '/var/lib')]!r}:\n"
+            "    try: open(os.path.join(folder, 'fleet-mine'), 'w')\n"
+            "    except OSError as error: print(errno.errorcode[error.errno])\n"
+            "    else: print('written', folder)\n"
+        )
+        walls = Walls((), (str(program),), read_only=True).also_writable(str(home), str(seen))
+        inside = start_inside(own, [sys.executable, "-c", code], walls=walls)
+        status, text = inside.end()
+    assert (status, text) == (0, "EROFS\n" * 5)
 
 
 def test_sockets_without_a_path_lead_to_nobody_outside(own: Path) -> None:

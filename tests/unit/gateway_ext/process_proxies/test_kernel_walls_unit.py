@@ -29,6 +29,19 @@ def test_without_the_setting_nothing_is_tried(tmp_path: Path) -> None:
     assert none.document("/no/python", {}, None, tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    ("euid", "uid", "read_only"), [(0, 200_000, False), (1000, None, True), (0, None, False)]
+)
+def test_without_root_kernels_change_nothing_that_their_user_runs_later(
+    euid: int, uid: int | None, read_only: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = walls("auto", tmp_path)
+    monkeypatch.setattr(allowed, "_probe", lambda *arguments: "")
+    monkeypatch.setattr(kernel_walls.os, "geteuid", lambda: euid)
+    document = allowed.document("python", {}, uid, tmp_path)
+    assert document["walls"].get("read_only", False) is read_only
+
+
 @pytest.mark.parametrize("mode", ["auto", "required"])
 def test_where_the_machine_allows_them_the_agent_is_told_what_to_hide(
     mode: str, tmp_path: Path
