@@ -41,8 +41,11 @@ class Callers:
             identity = self.verifier.verify(token)
             if identity.service is not None:
                 return identity
+            before = self.verifier.revocations.version
             await self._first_look()
-            return await self.rights.of(self.verifier.verify(token))
+            if self.verifier.revocations.version != before:
+                identity = self.verifier.verify(token)
+            return await self.rights.of(identity)
         except TokenError as error:
             raise Refusal(401, str(error)) from error
         except RightsAway as error:

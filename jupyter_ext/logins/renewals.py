@@ -26,7 +26,7 @@ RENEW_SECONDS = 300.0
 """How long before its end a token is renewed; one that lives for less than twice as long, in the
 middle of its life."""
 AGAIN_SECONDS = 10.0
-"""After a try that has failed."""
+"""Between two tries for one login."""
 WAIT_SECONDS = 2.0
 """How long a websocket's look at its login waits for a renewal."""
 MOST_PAUSES = 10_000
@@ -102,7 +102,6 @@ class Renewals:
             renewed = await self._renewed(digest, identity, issuer)
             if renewed is not None:
                 self._logins.renewed(session_id, renewed)
-                self._pauses.pop(digest, None)
         except PlatformRefused as error:
             if error.status in _REFUSED:
                 log.info("the platform does not renew the login of %r", identity.user)
@@ -152,6 +151,7 @@ class Renewals:
 
 
 def is_due(identity: Identity, now: float) -> bool:
-    """Whether it is time to renew a token; `now` in seconds since 1970."""
+    """Whether it is time to renew a token; `now` in seconds since 1970. One of which roles were
+    taken back, at once: the platform may have given others."""
     life = identity.expires - identity.issued
-    return identity.expires - now <= min(RENEW_SECONDS, life / 2)
+    return identity.reduced or identity.expires - now <= min(RENEW_SECONDS, life / 2)

@@ -71,6 +71,8 @@ class Identity:
     """The token itself, to be passed on to a gateway; never to be logged."""
     issued: float = 0.0
     """When the token was issued; seconds since 1970."""
+    reduced: bool = False
+    """Whether roles that the token names were taken back since it was issued."""
     issuer: Issuer | None = None
     """The platform with a URL that has issued it. If that is asked for roles (`Rights`), a token
     alone gives none."""
@@ -182,7 +184,7 @@ class TokenVerifier:
             for project, role in identity.projects.items()
             if not holds(Revoked.PROJECT, project, when)
         }
-        return replace(identity, projects=MappingProxyType(left))
+        return replace(identity, projects=MappingProxyType(left), reduced=True)
 
     def _key_of(self, token: str) -> tuple[jwt.PyJWK, Issuer | None]:
         """The key that has signed a token, and who has published it; None for the fleet's own."""

@@ -16,6 +16,7 @@ from tornado.web import Application, HTTPError
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.logins.logins import LoginEnded, Logins
+from jupyter_ext.logins.renewals import Renewals
 from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
 from jupyter_ext.platform.encryption import SecretBox, create_keys_file
 from jupyter_ext.platform.tokens import TokenVerifier, create_keys
@@ -28,7 +29,9 @@ class CountedLogins(Logins):
         create_keys(folder / "private.pem", folder / "jwks.json")
         create_keys_file(folder / "keys.json")
         self.verifier = TokenVerifier(folder / "jwks.json")
-        super().__init__(MagicMock(), SecretBox(folder / "keys.json"), self.verifier)
+        box = SecretBox(folder / "keys.json")
+        super().__init__(MagicMock(), box, self.verifier)
+        self.renewals = Renewals(MagicMock(), box, self.verifier, self)
         self.asked = 0
 
     async def find(self, session_id: str, copy: str | None) -> Any:
@@ -36,8 +39,10 @@ class CountedLogins(Logins):
         raise LoginEnded("ended")
 
 
-async def ask(logins: Logins, handler: type[JupyterHandler], path: str) -> None:
-    provider = FleetIdentityProvider(logins=logins, verifier=logins.verifier)
+async def ask(logins: CountedLogins, handler: type[JupyterHandler], path: str) -> None:
+    provider = FleetIdentityProvider(
+        logins=logins, renewals=logins.renewals, verifier=logins.verifier
+    )
     headers = HTTPHeaders(
         {"Host": "h", "Cookie": f"{provider.cookie_name}={secrets.token_urlsafe(32)}"}
     )

@@ -20,6 +20,8 @@ from jupyter_ext.logins.renewals import Renewals, is_due
 from jupyter_ext.logins.tables import login
 from jupyter_ext.platform import published_keys
 from jupyter_ext.platform.platform_calls import PlatformAway, PlatformRefused
+from jupyter_ext.platform.revocations import Revocation, Revoked
+from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity, TokenSigner, TokenVerifier, create_keys
 from tests.unit.jupyter_ext.logins.test_logins import Lab
 
@@ -172,6 +174,25 @@ async def test_a_websocket_hears_of_the_newer_token_at_its_next_look(
     assert told.expires > time.time() + 7000
     await lab.logins.end(session_id)
     assert "has ended" in str(await lab.renewals.asked(session_id)())
+
+
+async def test_a_token_of_which_roles_were_taken_back_is_renewed_at_once_and_not_all_the_time(
+    lab: RenewingLab, platform: Platform
+) -> None:
+    """A page goes on if the platform still gives the role."""
+    session_id = await lab.begin_with(platform.sign(3600))
+    lab.verifier.revocations.add([Revocation(Revoked.PROJECT, "demo", time.time() - 5)])
+    await lab.renewed(session_id)
+    assert platform.asked == [], "it was issued after that"
+    lab.verifier.revocations.add([Revocation(Revoked.PROJECT, "demo", time.time())])
+    platform.answers = [{"token": platform.sign(7200, age=-2)}, {"token": platform.sign(7300)}]
+    told = await lab.renewals.asked(session_id)()
+    assert isinstance(told, Identity)
+    assert told.may("demo", Role.OWNER)
+    lab.verifier.revocations.add([Revocation(Revoked.PROJECT, "demo", time.time() + 2)])
+    for _ in range(5):
+        assert not (await lab.renewed(session_id)).may("demo", Role.VIEWER)
+    assert len(platform.asked) == 1, "a moment ago"
 
 
 async def test_a_websocket_whose_login_cannot_be_looked_up_is_told_nothing(

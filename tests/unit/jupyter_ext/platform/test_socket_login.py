@@ -232,6 +232,20 @@ async def test_a_revocation_ends_the_websockets_that_it_concerns_at_once(
     assert not watched.verifier.revocations.listeners
 
 
+async def test_a_newer_token_that_gives_the_role_again_keeps_it_open(watched: Watched) -> None:
+    identity = watched.identity(60, demo="owner")
+    newer = watched.identity(3600, demo="editor")
+
+    async def ask() -> Identity:
+        return newer
+
+    login = watched.watch(identity, needs=("demo", Role.EDITOR), ask=ask)
+    watched.verifier.revocations.add([Revocation(Revoked.PROJECT, "demo", time.time())])
+    await watched.until(lambda: watched.renewed == [newer.token])
+    assert not watched.ends
+    login.stop()
+
+
 class NoRights(Rights):
     """A platform that was never heard of."""
 
