@@ -15,9 +15,11 @@ export function isReady(data: unknown): boolean {
 /** The height in pixels that a frame gets when it says `data`; null if it says none. */
 export function heightOf(data: unknown): number | null {
   const height = (data as { height?: unknown } | null)?.height;
-  return typeof height === 'number' && Number.isFinite(height)
-    ? Math.min(Math.max(height, LEAST_PX), MOST_PX)
-    : null;
+  return typeof height === 'number' && Number.isFinite(height) ? boundedHeight(height) : null;
+}
+
+export function boundedHeight(height: number): number {
+  return Math.min(Math.max(height, LEAST_PX), MOST_PX);
 }
 
 /**

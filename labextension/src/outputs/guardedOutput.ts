@@ -3,14 +3,12 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
+import { framedContent } from './framedContent.js';
 import { isMine } from './mine.js';
 import { IFramePage, OutputFrame } from './outputFrame.js';
 import { wayToDraw } from './outputTypes.js';
 
 const PLAIN = 'text/plain';
-
-/** The height in pixels of a frame that has not said how high it is. */
-const FIRST_PX = 60;
 
 /** How high the frames of outputs were: an output that is drawn again does not jump. */
 const heights = new WeakMap<IRenderMime.IMimeModel, number>();
@@ -71,12 +69,14 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
 
   private _drawFramed(mimeType: string, model: IRenderMime.IMimeModel): void {
     const trans = (this._tools.translator ?? nullTranslator).load('jupyter_fleet');
-    const frame = this._drawn('framed', () => {
-      const height = heights.get(model) ?? FIRST_PX;
-      return new OutputFrame(this._tools.page, height, trans.__('Output'));
-    });
+    const output = { mimeType, data: textOf(model.data[mimeType]) };
+    const { text, height } = framedContent(output);
+    const frame = this._drawn(
+      'framed',
+      () => new OutputFrame(this._tools.page, heights.get(model) ?? height, trans.__('Output'))
+    );
     this._framed = [model, frame];
-    frame.draw({ mimeType, data: textOf(model.data[mimeType]) });
+    frame.draw(output, text);
   }
 
   private async _drawText(mimeType: string, model: IRenderMime.IMimeModel): Promise<void> {

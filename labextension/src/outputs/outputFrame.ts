@@ -2,7 +2,6 @@ import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { heightOf, IFramedOutput, isReady, linkOf } from './frameMessages.js';
-import { framedText } from './framedText.js';
 import { changedTheme, framedTheme } from './framedTheme.js';
 import { forget, whenNearView } from './nearView.js';
 
@@ -48,10 +47,10 @@ export class OutputFrame extends Widget {
     return this._height;
   }
 
-  /** Draw `output`, at once if the frame is loaded. */
-  draw(output: IFramedOutput): void {
+  /** Draw `output`, at once if the frame is loaded; `text` is what of it is found and copied. */
+  draw(output: IFramedOutput, text: string): void {
     this._output = output;
-    this._text.textContent = framedText(output);
+    this._text.textContent = text;
     this._port?.postMessage({ output });
   }
 
@@ -129,7 +128,6 @@ export class OutputFrame extends Widget {
 
   private readonly _page: IFramePage;
   private readonly _frame: HTMLIFrameElement;
-  /** What of the output is found and copied. */
   private readonly _text: HTMLElement;
   private _output: IFramedOutput = { mimeType: 'text/html', data: '' };
   private _port: MessagePort | null = null;
