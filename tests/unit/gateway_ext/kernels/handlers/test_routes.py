@@ -98,7 +98,7 @@ def test_another_handler_at_a_known_path_is_refused() -> None:
 
 def test_operators_routes_are_for_services() -> None:
     for_services = {entry.pattern.pattern for entry in ROUTES if entry.who is Who.SERVICES}
-    assert len(for_services) == 5
+    assert len(for_services) == 6
     assert all(pattern.startswith("/api/fleet/") for pattern in for_services)
 
 
@@ -147,6 +147,8 @@ async def test_a_server_refuses_what_is_not_named_and_asks_for_tokens(tmp_path: 
         assert asked > 20
         for method, path, expected in (
             ("GET", "/api", 200),
+            # Like the kernel of somebody else that is here.
+            ("POST", "/api/fleet/kernels/of-nobody/journal", 401),
             ("GET", "/api/swagger.json", 200),
             ("HEAD", "/api/swagger.json", 405),
             ("HEAD", "/api/swagger.yaml", 405),
