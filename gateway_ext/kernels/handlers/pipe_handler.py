@@ -19,11 +19,13 @@ from gateway_ext.kernels.callers import bearer_token
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.routes import below_base_url
 from gateway_ext.kernels.refusal import Refusal, owner_unknown
+from jupyter_ext.platform.tokens import TokenError
 from jupyter_ext.wire.routes import JOURNAL_ROUTE, pattern_of
 
 IDLE_SECONDS = 60.0
 """A call in which nothing moves for so long is ended: longer than labs let a call wait."""
 
+_NOT_ITS_TICKET = "this is not the ticket that the kernel's agent was given here"
 _REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -62,15 +64,23 @@ class PipeHandler(RefusedCalls):
         room: PipeRoom = self.manager.pipe_room
         return room
 
+    def _refuse_people(self, token: str) -> None:
+        """Raises Refusal (401) for a token that is no ticket: its holder gets the same answer
+        whether or not a kernel is here."""
+        with contextlib.suppress(TokenError):
+            self.settings["fleet_token_verifier"].verify(token)
+            raise Refusal(401, _NOT_ITS_TICKET)
+
     async def prepare(self) -> None:
         super().prepare()
         kernel_id = self.path_kwargs["kernel_id"]
         token = bearer_token(self.request.headers.get("Authorization"))
         link = self.manager.links.get(kernel_id)
         if link is None:
+            self._refuse_people(token)
             raise owner_unknown(kernel_id)
         if not self.manager.agent_tickets.was_given(link, token):
-            raise Refusal(401, "this is not the ticket that the kernel's agent was given here")
+            raise Refusal(401, _NOT_ITS_TICKET)
         length, most = self.request.headers.get("Content-Length", ""), self._room.most_bytes
         if length.isdecimal() and int(length[:20]) > most:
             raise Refusal(413, f"the body has {length[:20]} bytes, more than {most}")

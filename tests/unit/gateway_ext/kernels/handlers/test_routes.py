@@ -148,6 +148,8 @@ async def test_a_server_refuses_what_is_not_named_and_asks_for_tokens(tmp_path: 
         assert asked > 20
         for method, path, expected in (
             ("GET", "/api", 200),
+            # Like the kernel of somebody else that is here.
+            ("POST", "/api/fleet/kernels/of-nobody/journal", 401),
             ("GET", "/api/swagger.json", 200),
             ("HEAD", "/api/swagger.json", 405),
             ("HEAD", "/api/swagger.yaml", 405),
