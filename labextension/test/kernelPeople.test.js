@@ -27,7 +27,7 @@ function fleetOf(...users) {
 let shown = 0;
 
 /** Have the kernel show something in a cell, and return whose it is. */
-async function showIn(fleet, page, request = {}) {
+async function show(fleet, page, request = {}) {
   shown += 1;
   const text = String(shown);
   fleet.say(message('display_data', { data: { 'text/html': text }, metadata: {} }, request));
@@ -47,34 +47,34 @@ async function whose(page, text) {
 test('what a kernel says is the user’s own until another person comes', async () => {
   const fleet = fleetOf('ann');
   const page = await connected(fleet);
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
   fleet.say(people(1, 'ann', 'ben'));
-  assert.deepEqual(await showIn(fleet, page), of(1, 'ann', 'ben'));
+  assert.deepEqual(await show(fleet, page), of(1, 'ann', 'ben'));
   fleet.say(people(2));
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
 });
 
 test('a page that comes later knows who was there before', async () => {
   const fleet = fleetOf('ben');
   const page = await connected(fleet);
-  assert.deepEqual(await showIn(fleet, page), of(1, 'ben'));
+  assert.deepEqual(await show(fleet, page), of(1, 'ben'));
 });
 
 test('where nobody says who has used a kernel, it may have been anybody', async () => {
   const fleet = new FakeFleet();
   const page = await connected(fleet);
-  assert.deepEqual(await showIn(fleet, page), of(0, null));
+  assert.deepEqual(await show(fleet, page), of(0, null));
   page.stream.people.trust();
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
   page.stream.people.restarted();
-  assert.deepEqual(await showIn(fleet, page), of(0, null));
+  assert.deepEqual(await show(fleet, page), of(0, null));
 });
 
 test('without a cursor, too', async () => {
   const fleet = new FakeFleet();
   fleet.answers = 'v1.kernel.websocket.jupyter.org';
   const page = await connected(fleet);
-  assert.deepEqual(await showIn(fleet, page), of(0, null));
+  assert.deepEqual(await show(fleet, page), of(0, null));
 });
 
 test('trust lasts until the process ends or another person comes', async () => {
@@ -82,14 +82,14 @@ test('trust lasts until the process ends or another person comes', async () => {
   const page = await connected(fleet);
   page.stream.people.trust();
   page.stream.people.restarted();
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
   fleet.say(people(1, 'ann', 'ben', 'eve'));
-  assert.deepEqual(await showIn(fleet, page), of(1, 'ann', 'ben', 'eve'));
+  assert.deepEqual(await show(fleet, page), of(1, 'ann', 'ben', 'eve'));
   page.stream.people.trust();
   fleet.say(people(2));
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
   fleet.say(people(2, 'ben'));
-  assert.deepEqual(await showIn(fleet, page), of(2, 'ben'));
+  assert.deepEqual(await show(fleet, page), of(2, 'ben'));
 });
 
 test('trust is of this tab, also after a reload, and of this kernel’s journal', async () => {
@@ -99,18 +99,18 @@ test('trust is of this tab, also after a reload, and of this kernel’s journal'
   page.stream.people.trust();
   page.leave();
   const again = await connected(fleet, { storage, session: 'again' });
-  assert.equal(await showIn(fleet, again), null);
+  assert.equal(await show(fleet, again), null);
   const other = await connected(fleet, { session: 'other' });
-  assert.deepEqual(await showIn(fleet, other), of(1, 'ben'));
+  assert.deepEqual(await show(fleet, other), of(1, 'ben'));
   fleet.renew();
   await until(() => again.stream.journal === fleet.journal);
-  assert.deepEqual(await showIn(fleet, again), of(1, 'ben'));
+  assert.deepEqual(await show(fleet, again), of(1, 'ben'));
 });
 
 test('what comes late is judged by who was there when the kernel said it', async () => {
   const fleet = fleetOf('ann');
   const page = await connected(fleet);
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
   fleet.answers = 1006;
   fleet.cut();
   fleet.say(people(1, 'ann', 'ben'));
@@ -126,14 +126,14 @@ test('what comes late is judged by who was there when the kernel said it', async
 test('where messages are missing, somebody may have come, until the page has what it missed', async () => {
   const fleet = fleetOf('ann');
   const page = await connected(fleet);
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
   fleet.answers = 1006;
   fleet.cut();
   fleet.say(message('display_data', { data: { 'text/html': 'missed' }, metadata: {} }));
   fleet.answers = 'fleet.v1';
   fleet.afterBegin = { type: 'gap', from: 1, to: 1, limit: 100 };
   assert.deepEqual(await whose(page, 'missed'), of(0, null));
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
 });
 
 test('an answer is judged by the process that each request had', async () => {
@@ -160,5 +160,5 @@ test('an answer is judged by the process that each request had', async () => {
   assert.equal(await whose(page, 'second'), null);
   assert.deepEqual(await whose(page, 'forgotten'), of(0, null));
   assert.deepEqual(await whose(page, 'update'), of(0, null));
-  assert.equal(await showIn(fleet, page), null);
+  assert.equal(await show(fleet, page), null);
 });

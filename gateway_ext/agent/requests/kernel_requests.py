@@ -11,11 +11,11 @@ from typing import Any
 
 from gateway_ext.agent.entry import COMM, CURSORS, Audience, Entry, Reach
 from gateway_ext.agent.journal import Journal
-from gateway_ext.agent.people import People, leaves_traces
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, parse_part
 
 from .index import Record, RequestIndex
+from .people import People, leaves_traces
 from .questions import Questions
 from .replay import Restarted, Wanted, append_replay, lost_process, wanted
 from .superseded import SupersededSteps

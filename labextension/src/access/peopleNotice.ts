@@ -56,6 +56,12 @@ class PanelPeople {
     this._notice.addClass('jp-fleet-PeopleNotice');
     _panel.contentHeader.addWidget(this._notice);
     followKernel(context, streams, (kernel, stream) => this._follow(kernel, stream));
+    context.kernelChanged.connect((_, { newValue }) => {
+      if (!newValue) {
+        this._leave();
+        this._notice.hide();
+      }
+    });
     context.statusChanged.connect((_, status) => {
       if (status === 'restarting' || status === 'autorestarting') {
         this._stream?.people.restarted();
@@ -114,14 +120,15 @@ class PanelPeople {
       this._drawAsUsual(people.now.process);
       return;
     }
+    const shown = people.now;
     const trust = {
       label: this._trans.__('Trust Them Until It Restarts'),
       caption: this._trans.__('Or until another person runs something'),
-      execute: () => people.trust()
+      execute: () => people.trust(shown)
     };
     this._notice.present(
       {
-        text: peopleWords(people.now, people.me, this._trans),
+        text: peopleWords(shown, people.me, this._trans),
         urgent: false,
         actions: [trust],
         closable: true

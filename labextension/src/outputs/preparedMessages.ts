@@ -30,13 +30,20 @@ export function prepared(message: Message, by: IPreparedBy): Message {
     case 'execute_result':
     case 'update_display_data': {
       const { data, metadata } = content;
-      const isHarmless = Object.keys(objectIn(data)).every(isSameForAll);
+      const isHarmless = Object.keys(asObject(data)).every(isSameForAll);
       return isHarmless
         ? marked
-        : withContent(marked, { ...content, metadata: { ...objectIn(metadata), [KEY]: by } });
+        : withContent(marked, { ...content, metadata: { ...asObject(metadata), [KEY]: by } });
     }
     case 'execute_reply':
       return withContent(marked, { ...content, payload: harmlessPages(content.payload) });
+    case 'debug_reply': {
+      // JupyterLab's debugger draws the data of a variable as if the user trusted it.
+      const body = asObject(content.body);
+      return 'data' in body
+        ? withContent(marked, { ...content, body: { ...body, data: harmlessIn(body.data) } })
+        : marked;
+    }
     default:
       return marked;
   }
@@ -53,29 +60,33 @@ function harmlessPages(payload: unknown): unknown {
     return payload;
   }
   return payload.map((page: JSONObject) => {
-    const data = Object.entries(objectIn(page?.data)).filter(([type]) => isSameForAll(type));
-    return page?.source === 'page' ? { ...page, data: Object.fromEntries(data) } : page;
+    return page?.source === 'page' ? { ...page, data: harmlessIn(page.data) } : page;
   });
+}
+
+function harmlessIn(data: unknown): JSONObject {
+  const harmless = Object.entries(asObject(data)).filter(([type]) => isSameForAll(type));
+  return Object.fromEntries(harmless);
 }
 
 function withContent(message: Message, content: object): Message {
   return { ...message, content };
 }
 
-function objectIn(value: unknown): JSONObject {
+function asObject(value: unknown): JSONObject {
   return typeof value === 'object' && value !== null ? (value as JSONObject) : {};
 }
 
 /** An output as JupyterLab may have it, and where others may have put something into it. */
 export function unmarked(metadata: unknown): { metadata: JSONObject; by: IPreparedBy } | null {
-  const { [KEY]: by, ...rest } = objectIn(metadata);
+  const { [KEY]: by, ...rest } = asObject(metadata);
   if (by === undefined) {
     return null;
   }
   // Code of users may have published anything.
-  const { kernel, people } = objectIn(by);
+  const { kernel, people } = asObject(by);
   return {
     metadata: rest,
-    by: { kernel: typeof kernel === 'string' ? kernel : '', people: readPeople(objectIn(people)) }
+    by: { kernel: typeof kernel === 'string' ? kernel : '', people: readPeople(asObject(people)) }
   };
 }

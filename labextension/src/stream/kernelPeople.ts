@@ -44,9 +44,13 @@ export class KernelPeople {
     return this._trusted.me;
   }
 
-  /** The user trusts those who have used the kernel by now, until its process ends. */
-  trust(): void {
-    this._trusted.trust(this.kernelId, this._journal, this._now);
+  /**
+   * The user trusts people who have used the kernel, until its process ends.
+   *
+   * @param people - Those whom the user has been told of.
+   */
+  trust(people = this._now): void {
+    this._trusted.trust(this.kernelId, this._journal, people);
   }
 
   /** The kernel's process has ended, and nobody says who uses the next one. */

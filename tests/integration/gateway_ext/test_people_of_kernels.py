@@ -33,7 +33,7 @@ def test_pages_learn_who_has_used_a_kernel_before_it_says_anything(gateways: Gat
     # What a page asks by itself makes nobody a user of the kernel.
     ben.until(ben.send("shell", "comm_info_request", {}), "comm_info_reply")
     run(ada, "1")
-    assert people_of(ada) == people_of(ben) + [["ada"]] == [[], ["ada"]]
+    assert people_of(ada) == [*people_of(ben), ["ada"]] == [[], ["ada"]]
     # Another browser of the same person brings nobody new; a stock client does.
     again = Page(gateways, kernel_id, user="ada")
     again.open()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.client_messages import ClientMessages
-from gateway_ext.agent.people import MOST_PROCESSES, MOST_USERS, People, leaves_traces
+from gateway_ext.agent.requests.people import MOST_PROCESSES, MOST_USERS, People, leaves_traces
 from gateway_ext.agent.sessions import Sessions
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import split_fleet
