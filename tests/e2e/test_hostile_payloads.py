@@ -199,7 +199,7 @@ def test_no_output_of_another_user_reads_sends_or_moves_anything(
     assert not {one.kind for one in said} & quiet
 
 
-def test_widgets_that_another_user_has_saved_or_makes_meanwhile_do_nothing(
+def test_what_another_user_puts_into_a_shared_kernel_or_a_notebooks_widgets_does_nothing(
     fleet: NamedFleet,
     files: Files,
     bob: LabPage,
@@ -215,6 +215,11 @@ def test_widgets_that_another_user_has_saved_or_makes_meanwhile_do_nothing(
         {
             "make": f"import anywidget\nclass W(anywidget.AnyWidget): _esm = {module!r}\nW()",
             "mine": "import ipywidgets; ipywidgets.IntSlider()",
+            "hook": "from IPython.display import HTML\n"
+            f"html = {'<script>' + kinds.script('formatter') + '</script>'!r}\n"
+            "formatter = get_ipython().display_formatter.formatters['text/html']\n"
+            "formatter.for_type(int, lambda _: html)",
+            "sum": "1 + 1",
         }
     )
     notebook.edit(lambda content: content["metadata"].update(widgets=kinds.widgets()))
@@ -228,18 +233,26 @@ def test_widgets_that_another_user_has_saved_or_makes_meanwhile_do_nothing(
     wait_for("the widget in its author's page", lambda: site.visits("live"), PATIENCE)
     assert [one for one in site.visits("live") if secret[1] in one.text]
     seen = len(site.visits())
-    # When a widget of the kernel is shown, those of others would be loaded.
+    # When a page asks for a widget of the kernel, those of others would be loaded.
     run_cell(bob, 1)
-    expect(bob.cell(1).locator(".noUi-handle")).to_be_visible()
+    wait_for("bob's widget", lambda: bob.has_reply(1), PATIENCE)
+    settled(bob)
+    assert site.visits()[seen:] == []
+    run_cell(ann, 2)
+    wait_for("the hook", lambda: ann.has_reply(2), PATIENCE)
+    run_cell(bob, 3)
+    wait_for("bob's sum", lambda: site.visits("formatter"), PATIENCE)
     settled(bob)
     show(
         "widgets of another user",
         {
             "metadata.widgets": told(site, "widget"),
-            "live comm_open": f"{len(site.visits()) - seen} requests by the other user's page",
+            "live comm_open": "ran in the page of its author alone",
+            "formatter of a shared kernel": told(site, "formatter"),
         },
     )
-    assert site.visits()[seen:] == []
+    assert {one.kind for one in site.visits()[seen:]} == {"formatter"}
+    assert {one.path.partition("?")[2] for one in site.visits("formatter")} == {NOTHING}
     assert site.visits("widget") == []
 
 

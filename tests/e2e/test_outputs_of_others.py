@@ -320,3 +320,16 @@ def test_frames_follow_the_theme_of_the_page(show_to: ShowTo) -> None:
         assert text.evaluate(f"() => {scheme}") == page_scheme
     finally:
         page.choose_theme("JupyterLab Light")
+
+
+def test_searches_find_what_frames_show(show_to: ShowTo) -> None:
+    page = show_to("bob", {"one": html("<p>alpha</p>"), "two": html("<b>beta alpha</b>")})
+    expect(page.framed(1).locator("b")).to_be_visible()
+    page.cell(0).locator(".cm-content").click()
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("Control+F")
+    search = page.page.locator(".jp-DocumentSearch-overlay")
+    search.locator(".jp-DocumentSearch-filter-button").click()
+    search.get_by_text("Search Cell Outputs").click()
+    search.locator("textarea").first.fill("alpha")
+    expect(search.locator(".jp-DocumentSearch-index-counter")).to_have_text("1/2")

@@ -13,7 +13,7 @@ const OTHER_PX = 60;
 
 /** What is known of an output before a frame draws it. Nothing of it has run or been loaded. */
 export interface IFramedContent {
-  /** For searches and the clipboard, which do not reach into frames. What scripts add is not in it. */
+  /** For searches, which do not reach into frames. What scripts add is not in it. */
   readonly text: string;
   /** About how high it will be, in pixels: what is below it shall not jump. */
   readonly height: number;

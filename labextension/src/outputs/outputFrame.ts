@@ -47,7 +47,7 @@ export class OutputFrame extends Widget {
     return this._height;
   }
 
-  /** Draw `output`, at once if the frame is loaded; `text` is what of it is found and copied. */
+  /** Draw `output`, at once if the frame is loaded; `text` is what of it searches find. */
   draw(output: IFramedOutput, text: string): void {
     this._output = output;
     this._text.textContent = text;
