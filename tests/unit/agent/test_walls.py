@@ -26,8 +26,8 @@ from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
 from gateway_ext.agent.walls.read_only import mounted
-from tests.servers.folder_for_kernels import folder_for_kernels
 from gateway_ext.agent.walls.way_out import WayOut
+from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.unit.agent.inside_walls import run_inside, start_inside
 
 LOOK = """
