@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from tests.integration.gateway_ext.test_gateway_as_a_user import (
     others_cannot_run_gateways,
 )
 from tests.servers.short_folder import short_folder
+from tests.servers.tun_device import openable_tun, why_no_way_out
 
 HOLD = """
 import os, sys, uuid
@@ -239,14 +238,12 @@ def test_a_kernel_that_uses_too_much_memory_says_so_and_is_restarted(walled: Gat
 
 @pytest.fixture(scope="module")
 def with_internet() -> Iterator[Gateways]:
-    if os.geteuid() != 0 or not shutil.which("pasta") or not os.path.exists("/dev/net/tun"):
-        pytest.skip("root, pasta and /dev/net/tun are needed")
+    if reason := why_no_way_out():
+        pytest.skip(reason)
     with short_folder("fleet-tun-") as folder:
         folder.chmod(0o755)
-        tun = folder / "tun"
-        os.mknod(tun, stat.S_IFCHR | 0o600, os.stat("/dev/net/tun").st_rdev)
-        tun.chmod(0o666)
-        app = {"kernel_walls": "required", "kernel_network": "internet", "tun_device": str(tun)}
+        app = {"kernel_walls": "required", "kernel_network": "internet"}
+        app["tun_device"] = openable_tun(folder)
         with running_gateways(count=1, changes={"FleetGatewayApp": app}) as gateways:
             url = f"{gateways.urls[0]}/api/kernels"
             answer = gateways.client().call("POST", url, json={"name": "missing"})
