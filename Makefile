@@ -74,8 +74,10 @@ install: $(STAMPS)/programs $(STAMPS)/lab-package $(STAMPS)/gateway-package $(ST
 $(STAMPS):
 	@mkdir -p $@
 
-$(STAMPS)/programs: deploy/debian-packages | $(STAMPS)
+# Without passt kernels with walls have no way to the internet, and `up` says so.
+$(STAMPS)/programs: deploy/debian-packages Makefile | $(STAMPS)
 	@deploy/debian-packages nginx-light:nginx
+	@deploy/debian-packages passt:pasta || true
 	@touch $@
 
 $(STAMPS)/node: deploy/debian-packages | $(STAMPS)

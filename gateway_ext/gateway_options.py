@@ -4,11 +4,24 @@ import socket
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Enum, Float, HasTraits, Integer, List, Unicode, default
+from traitlets import (
+    Bool,
+    Enum,
+    Float,
+    HasTraits,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    default,
+    validate,
+)
 
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.processors import processors
 from gateway_ext.ownership.project_uids import FIRST_UID
+from gateway_ext.process_proxies.kernel_network import MODES as NETWORKS
+from gateway_ext.process_proxies.kernel_network import check_allowed
 from gateway_ext.process_proxies.kernel_walls import MODES
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
 
@@ -122,6 +135,28 @@ class GatewayOptions(HasTraits):
         "/tmp, /var/tmp, /run or /dev/shm, in whose places a kernel has its own, and to which they "
         "may write where all else is read-only, because the gateway is not root's. The environment "
         "of kernels is always shown. Absolute paths.",
+    ).tag(config=True)
+    kernel_network = Enum(
+        NETWORKS,
+        "auto",
+        help="With kernel_walls: what of the network a kernel of this machine reaches. none: "
+        "nothing but itself. internet: what is no private, link-local or loopback address and not "
+        "this machine; needs pasta (Debian: passt), a device /dev/net/tun that kernels' users can "
+        "open, and nf_tables. host: all that this machine reaches, and every port of it. auto: "
+        "internet, where that cannot be had none, and host for kernels without walls or that "
+        "listen on TCP ports. With none and internet no kernel starts without.",
+    ).tag(config=True)
+    kernel_network_allowed = List(
+        Unicode(),
+        help="With kernel_network internet: what kernels reach beside that, as an address, a "
+        "network or a name, with or without ports: 10.1.2.3:6379, 10.1.0.0/16:8000-9000, "
+        "fd12::/48, [fd12::1]:6379, database.example:3306. A name is looked up, and lasts, when a "
+        "kernel is started. An address of this machine is possible, its loopback is not.",
+    ).tag(config=True)
+    tun_device = Unicode(
+        help="With kernel_network internet: a device that kernels' users can open in the place of "
+        "/dev/net/tun, made by root (mknod -m 666 FILE c 10 200), where only root can open that "
+        "one. The default is /dev/net/tun itself."
     ).tag(config=True)
     launch_policy_file = Unicode(
         help="A JSON file that says, for each project, what of the launch options of kernelspecs "
@@ -316,6 +351,15 @@ class GatewayOptions(HasTraits):
     keep_deleted_days = Float(
         14.0, help="How long deleted kernels are remembered, to tell agents that come back."
     ).tag(config=True)
+
+    @validate("kernel_network_allowed")
+    def _check_allowed(self, proposal: dict[str, list[str]]) -> list[str]:
+        for text in proposal["value"]:
+            try:
+                check_allowed(text)
+            except ValueError as error:
+                raise TraitError(f"FleetGatewayApp.kernel_network_allowed: {error}") from error
+        return proposal["value"]
 
     @default("concurrent_launches")
     def _concurrent_launches_default(self) -> int:

@@ -32,8 +32,9 @@ from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
 from .walls.confinement import confine
+from .walls.network import REACH, WHY
 from .walls.order import Order
-from .walls.outside import FIRST_PROCESS, FirstProcess
+from .walls.outside import FIRST_PROCESS, FirstProcess, WayOutProcess
 from .walls.places import Walls, needed_by_python
 from .walls.waiting_process import WaitingProcess, start_walls
 from .written_file import WrittenFile, open_written
@@ -124,6 +125,11 @@ def kernel_environment(
         result[CALLS] = str(call_socket)
     if credit is not None and waits_for_credit(document.argv):
         result[CREDIT] = str(credit.path)
+    for name in (REACH, WHY):
+        result.pop(name, None)
+    if document.walls is not None and document.walls.network is not None:
+        result[REACH] = document.walls.network.reach
+        result[WHY] = document.walls.network.why
     if document.packages is not None and takes_packages(document):
         result |= site_environment(document.packages.folder, result)
         if document.packages.end_with:
@@ -202,6 +208,12 @@ def _before_exec(walls: Walls | None = None, own: Path = Path()) -> Callable[[],
     return prepare
 
 
+def _lost(loop: asyncio.AbstractEventLoop, way_out: WayOutProcess) -> None:
+    loop.remove_reader(way_out)
+    words = way_out.last_words() or "it was killed"
+    _log.warning("the kernel's way to the internet has ended until it is restarted: %s", words)
+
+
 class KernelProcess:
     """One process of the kernel, in the process group that `process_group` describes."""
 
@@ -215,11 +227,16 @@ class KernelProcess:
         loop = asyncio.get_running_loop()
         self._exit_code: asyncio.Future[int] = loop.create_future()
         descriptor = os.pidfd_open(pid)
+        way_out = None if first is None else first.way_out
+        if way_out is not None:
+            loop.add_reader(way_out, _lost, loop, way_out)
 
         def ended() -> None:
             loop.remove_reader(descriptor)
             os.close(descriptor)
             _, status = os.waitpid(pid, 0)
+            if way_out is not None:
+                loop.remove_reader(way_out)
             if first is not None:
                 status = first.wait_status(status)
             self._exit_code.set_result(os.waitstatus_to_exitcode(status))

@@ -30,6 +30,7 @@ from .written_region import FILE_NAME, WrittenRegion, mapped_by_kernel
 _EXTENSIONS = (
     "gateway_ext.kernel_tools.pip_magic",
     "gateway_ext.kernel_tools.fleet_magic",
+    "gateway_ext.kernel_tools.network_words",
 )
 
 

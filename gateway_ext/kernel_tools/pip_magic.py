@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway_ext.agent.package_site import END_WITH, FOLDER, LEFT_OUT, site_packages, site_python
+from gateway_ext.kernel_tools.network_words import words_about_network
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -32,6 +33,8 @@ def load_ipython_extension(shell: Any) -> None:
         if shell.user_ns.get("_exit_code") == 0:
             words = words_after(line, folder, os.environ.get(END_WITH, ""))
             print(words, end="\n" if words else "")
+        elif words := words_about_network(os.environ):
+            print(words, file=sys.stderr, flush=True)
 
     shell.register_magic_function(pip, "line", "pip")
     if LEFT_OUT in os.environ:

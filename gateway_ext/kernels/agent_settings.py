@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway_ext.process_proxies.agent_process import AgentSettings
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.kernel_network import KernelNetwork
 from gateway_ext.process_proxies.kernel_walls import KernelWalls
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
@@ -29,6 +30,7 @@ def agent_settings(app: Any, log: logging.Logger) -> AgentSettings:
             Path(app.kernels_dir),
             list(app.hidden_folders),
             list(app.shown_folders),
+            KernelNetwork(app.kernel_network, app.kernel_network_allowed, app.tun_device, log),
             log,
         ),
     )

@@ -54,6 +54,7 @@ def kernel_model(
         "location": kernel_location(record.process),
         # Of kernels that another gateway has taken over, and of those elsewhere, it is not known.
         "walls": (record.process or {}).get("walls") or None,
+        "network": (record.process or {}).get("network") or None,
         "launch_options": dict(record.launch_options or {}),
         "launch": None if launch is None else launch.shown(),
         "launch_failed": failed,

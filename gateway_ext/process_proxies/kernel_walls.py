@@ -1,21 +1,28 @@
-"""Whether the kernels of this machine get namespaces of their own, and what is hidden from them."""
+"""Whether the kernels of this machine get namespaces of their own, with which network, and what is
+hidden from them."""
 
+import functools
+import json
 import logging
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gateway_ext.agent.walls.landlock import LEAST, version
+from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.places import Walls
 from gateway_ext.process_proxies.fork_servers import START_FOLDER
+from gateway_ext.process_proxies.kernel_network import KernelNetwork, NetworkImpossible
 from gateway_ext.process_proxies.process_start import start_process
 
 PROBE = "gateway_ext.agent.walls.probe"
 PROBE_SECONDS = 30.0
+REFUSED_SECONDS = 300.0
 MODES = ("none", "auto", "required")
 
 
@@ -32,36 +39,59 @@ class KernelWalls:
         kernels_dir: Path,
         hidden: Sequence[str],
         shown: Sequence[str],
+        network: KernelNetwork,
         log: logging.Logger,
     ) -> None:
         """`mode` is one of MODES."""
         self._mode = mode
         self._walls = Walls((str(kernels_dir.absolute()), *hidden), tuple(shown))
+        self._network = network
         self._log = log
         self._lock = threading.Lock()
-        self._why_not: dict[str, str] = {}
+        self._refusals: dict[tuple[str, Reach], tuple[float, str]] = {}
 
     def document(
-        self, python: str, environment: Mapping[str, str], uid: int | None, folder: Path
+        self,
+        python: str,
+        environment: Mapping[str, str],
+        uid: int | None,
+        folder: Path,
+        kernelspec: Mapping[str, Any],
     ) -> dict[str, Any]:
         """The part of a start document. `python` runs the agent, under `uid` (None: ours), and
         `folder` is the kernel's own. Raises NoWalls. Blocks, the first time for a while."""
         if self._mode == "none":
+            self._check_network("FleetGatewayApp.kernel_walls is none")
             return {}
-        with self._lock:
-            if python not in self._why_not:
-                self._why_not[python] = self._probe(python, environment, uid, folder)
-            why_not = self._why_not[python]
-        if not why_not:
-            # Without root, a kernel could change what its user runs later.
-            read_only = uid is None and os.geteuid() != 0
-            return {"walls": replace(self._walls, read_only=read_only).as_json()}
+        try:
+            networks = self._network.to_try(kernelspec)
+        except NetworkImpossible as error:
+            raise NoWalls(str(error)) from error
+        refusal = functools.partial(self._refusal, python, environment, uid, folder)
+        # Without root, a kernel could change what its user runs later.
+        walls = replace(self._walls, read_only=uid is None and os.geteuid() != 0)
+        why = ""
+        for network in networks:
+            if not (why_not := refusal(network)):
+                given = None if network is None else replace(network, why=why)
+                return {"walls": replace(walls, network=given).as_json()}
+            why = why or why_not
+        self._check_network(why)
+        if not (why_not := refusal(None)):
+            return {"walls": walls.as_json()}
         if self._mode == "required":
             raise NoWalls(
                 f"the kernel cannot have namespaces of its own: {why_not}. Or set "
                 "FleetGatewayApp.kernel_walls to auto"
             )
         return {"landlock": self._walls.as_json()}
+
+    def _check_network(self, why_not: str) -> None:
+        if self._network.must_be_its_own:
+            raise NoWalls(
+                f"the kernel cannot have a network of its own: {why_not}. Or set "
+                "FleetGatewayApp.kernel_network to auto"
+            )
 
     @staticmethod
     def kind(document: Mapping[str, Any]) -> str:
@@ -70,20 +100,53 @@ class KernelWalls:
             return "namespaces"
         return "landlock" if "landlock" in document and version() >= LEAST else "none"
 
+    @staticmethod
+    def reach(document: Mapping[str, Any]) -> str:
+        """What of the network the kernel of a start document reaches (`Reach`)."""
+        network = document.get("walls", {}).get("network", {})
+        return str(network.get("reach", Reach.HOST.value))
+
     def in_container(self) -> dict[str, Any]:
         """The part of the start document of an agent in a container, which is a wall of its own:
         there, Landlock keeps the agent from its kernel."""
         return {} if self._mode == "none" else {"landlock": {"hidden": [], "shown": []}}
 
-    def _probe(
-        self, python: str, environment: Mapping[str, str], uid: int | None, folder: Path
+    def _refusal(
+        self,
+        python: str,
+        environment: Mapping[str, str],
+        uid: int | None,
+        folder: Path,
+        network: Network | None,
     ) -> str:
+        """Why walls with this network cannot be had; empty if they can. A refusal is believed for
+        REFUSED_SECONDS: a machine's own network may come later than its fleet."""
+        reach = Reach.HOST if network is None else network.reach
+        with self._lock:
+            since, known = self._refusals.get((python, reach)) or (0.0, None)
+            if known is None or (known and time.monotonic() - since > REFUSED_SECONDS):
+                found = self._probe(python, environment, uid, folder, network)
+                if found and found != known:
+                    self._log.warning("%s", _words(reach, os.path.dirname(python), found))
+                self._refusals[python, reach] = (time.monotonic(), found)
+                return found
+            return known
+
+    def _probe(
+        self,
+        python: str,
+        environment: Mapping[str, str],
+        uid: int | None,
+        folder: Path,
+        network: Network | None,
+    ) -> str:
+        described = [] if network is None else [json.dumps(network.as_json())]
         options: dict[str, Any] = {}
         if uid is not None:
             options = {"user": uid, "group": uid, "extra_groups": []}
         try:
             process = start_process(
-                [python, "-P", "-m", PROBE, str(folder)],
+                [python, "-P", "-m", PROBE, str(folder), *described],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -106,14 +169,17 @@ class KernelWalls:
             if process.returncode:
                 last = errors.decode(errors="replace").strip().rpartition("\n")[2]
                 why_not = last or f"{PROBE} ends with {process.returncode}"
-        if why_not:
-            left = self.kind({"landlock": {}}) == "landlock"
-            self._log.warning(
-                "kernels in %s have no namespaces of their own (%s): %s",
-                os.path.dirname(python),
-                why_not,
-                "Landlock alone keeps them from each other's memory and files"
-                if left
-                else "those of one project read each other's memory and files",
-            )
         return why_not
+
+
+def _words(reach: Reach, folder: str, why_not: str) -> str:
+    if reach is Reach.INTERNET:
+        return f"kernels in {folder} have no way to the internet: {why_not}"
+    if reach is Reach.NONE:
+        return f"kernels in {folder} have no network of their own: {why_not}"
+    left = (
+        "Landlock alone keeps them from each other's memory and files"
+        if KernelWalls.kind({"landlock": {}}) == "landlock"
+        else "those of one project read each other's memory and files"
+    )
+    return f"kernels in {folder} have no namespaces of their own ({why_not}): {left}"

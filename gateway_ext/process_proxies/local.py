@@ -77,6 +77,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._directory = ""
         self._cgroup = ""
         self._walls = ""
+        self._network = ""
 
     async def start_agent(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
@@ -120,6 +121,7 @@ class LocalAgentProxy(AgentProcessProxy):
             "directory": self._directory,
             "cgroup": self._cgroup,
             "walls": self._walls,
+            "network": self._network,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -137,6 +139,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._uid = process_info.get("uid")
         self._cgroup = process_info.get("cgroup", "")
         self._walls = process_info.get("walls", "")
+        self._network = process_info.get("network", "")
         # Neither this; a user ID tells projects apart, too.
         self._project = process_info.get("project") or str(self._uid)
 
@@ -204,11 +207,12 @@ class LocalAgentProxy(AgentProcessProxy):
         )
         try:
             python = _python_of_agents(command, settings)
-            walls = settings.walls.document(python, environment, uid, directory)
+            walls = settings.walls.document(python, environment, uid, directory, start.kernelspec)
         except NoWalls as error:
             remove_cgroup(self._cgroup)
             raise LaunchFailed(str(error)) from error
         self._walls = settings.walls.kind(walls)
+        self._network = settings.walls.reach(walls)
         document = start_document(
             start,
             settings,

@@ -20,6 +20,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.dropped_clusters import dropped_clusters
 from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.first_answer import first_answer
+from jupyter_ext.fleet.kernel_network import network_notice
 from jupyter_ext.fleet.kernel_walls import walls_notices
 from jupyter_ext.fleet.kernels import (
     declare_gone,
@@ -213,13 +214,13 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     answers = cluster_answers(data_dir, settings)
     room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
     kernel_python = environment("kernel", settings.kernel_env) / "bin" / "python"
+    as_root = os.geteuid() == 0
     walls = walls_notices(
-        settings.kernel_walls,
-        kernel_python,
-        as_root=os.geteuid() == 0,
-        one_user=settings.one_user,
+        settings.kernel_walls, kernel_python, as_root=as_root, one_user=settings.one_user
     )
-    for line in [*notices(settings), *dropped, *warnings(answers, settings), *walls, room]:
+    network = network_notice(settings, kernel_python, data_dir, as_root=as_root)
+    about_kernels = [*walls, network]
+    for line in [*notices(settings), *dropped, *warnings(answers, settings), *about_kernels, room]:
         if line:
             print(line, file=sys.stderr)
     return 0 if asked is None else supervise(data_dir, asked)

@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kernel_network import network_config
 from jupyter_ext.fleet.kubeconfig import PROJECT
 from jupyter_ext.fleet.limits import gateway_limits
 from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
@@ -224,9 +225,8 @@ def gateway_config(
             "one_user": settings.one_user,
             # Without root, kernels have the fleet's own user id.
             "hidden_folders": [str(data_dir.root)],
-            "shown_folders": [
-                one for one in (settings.shown_folders or "").split(os.pathsep) if one
-            ],
+            "shown_folders": list(filter(None, (settings.shown_folders or "").split(os.pathsep))),
+            **network_config(settings, data_dir),
             "first_uid": data_dir.first_uid,
             "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],
             "orphan_seconds": ORPHAN_SECONDS,

@@ -74,15 +74,16 @@ def walls_notices(mode: str, python: Path, *, as_root: bool, one_user: bool) -> 
     return lines
 
 
-def why_no_walls(python: Path, *, as_root: bool) -> str:
-    """Why a kernel of `python` can have no walls; empty if it can."""
+def why_no_walls(python: Path, *, as_root: bool, network: str = "") -> str:
+    """Why a kernel of `python` can have no walls, with this network (docs/protocols.md, JSON);
+    empty if it can."""
     clean = {"PATH": SYSTEM_PATHS, "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         if as_root:
             os.chown(folder, NOBODY, NOBODY)
         try:
             done = subprocess.run(
-                [python, "-P", "-m", PROBE, folder],
+                [python, "-P", "-m", PROBE, folder, *filter(None, [network])],
                 cwd="/",
                 env=clean,
                 capture_output=True,

@@ -13,6 +13,7 @@ from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import folders, walls_mode, yes_or_no
+from jupyter_ext.fleet.network_options import allowed_addresses, network_mode
 from jupyter_ext.fleet.option import Option, bounds, option, shown, typed
 from jupyter_ext.fleet.ports import FRONT, FRONT_INSIDE, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size
@@ -160,6 +161,22 @@ class Settings:
         "namespaces, where it runs as the user of the fleet (no)",
         kind=yes_or_no,
         alone=True,
+    )
+    kernel_network: str = option(
+        "auto",
+        "WHAT",
+        "what kernels with walls reach: none, internet (nothing private, nothing of this machine), "
+        "host (all that this machine reaches) or auto (internet where it can be had, else none) "
+        "(auto)",
+        kind=network_mode,
+    )
+    kernel_network_allowed: str | None = option(
+        None,
+        "LIST",
+        "what kernels reach beside the internet, with commas between: 10.1.2.3:6379, 10.1.0.0/16, "
+        "database.example:3306; '' for nothing",
+        unset="",
+        kind=allowed_addresses,
     )
     launch_policy: str | None = option(
         None,

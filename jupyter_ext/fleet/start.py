@@ -33,6 +33,7 @@ from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
 from jupyter_ext.fleet.fronts import front_config, kernel_front_config
+from jupyter_ext.fleet.kernel_network import check_kernel_network
 from jupyter_ext.fleet.kernel_walls import check_kernel_walls, runs_code_of_one_user
 from jupyter_ext.fleet.launch_policy import check_launch_policy
 from jupyter_ext.fleet.leftovers import find_leftovers
@@ -106,6 +107,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
     has_walls = check_kernel_walls(settings.kernel_walls, tools.kernel_python, as_root=as_root)
+    check_kernel_network(settings, tools.kernel_python, data_dir, as_root=as_root)
     one_user = runs_code_of_one_user(
         as_root=as_root, has_walls=has_walls, trust_everyone=settings.trust_everyone
     )

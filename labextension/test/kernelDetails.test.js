@@ -29,6 +29,18 @@ test('the details name the person, the file, the state and the options', () => {
   });
 });
 
+test('the details say what of the network a kernel reaches, if that is known', () => {
+  const shown = network =>
+    detailsOf({ ...model, network }, 'Python 3', [], trans).about.find(
+      ([name]) => name === 'Network'
+    )?.[1];
+  assert.match(shown('none'), /nothing but itself/);
+  assert.match(shown('internet'), /no private network/);
+  assert.match(shown('host'), /its machine/);
+  assert.equal(shown(null), undefined);
+  assert.equal(shown(undefined), undefined);
+});
+
 test('a kernel that starts or has ended says how in its details', () => {
   const state = of => detailsOf({ id: 'k', name: 'n', ...of }, 'N', [], trans).about[1][1];
   const launch = { phase: 'queued', position: 2 };

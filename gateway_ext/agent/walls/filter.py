@@ -35,7 +35,7 @@ _X86_64 = {
     "kexec_file_load": 320, "quotactl": 179, "quotactl_fd": 443, "acct": 163, "swapon": 167,
     "swapoff": 168, "reboot": 169, "iopl": 172, "ioperm": 173, "syslog": 103, "vhangup": 153,
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435,
-    "clone": 56,
+    "clone": 56, "socket": 41,
 }  # fmt: skip
 _AARCH64 = {
     "process_vm_readv": 270, "process_vm_writev": 271, "ptrace": 117, "kcmp": 272,
@@ -50,7 +50,7 @@ _AARCH64 = {
     "kexec_file_load": 294, "quotactl": 60, "quotactl_fd": 443, "acct": 89, "swapon": 224,
     "swapoff": 225, "reboot": 142, "syslog": 116, "vhangup": 58,
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435,
-    "clone": 220,
+    "clone": 220, "socket": 198,
 }  # fmt: skip
 _MACHINES: Mapping[str, tuple[int, Mapping[str, int]]] = {
     "x86_64": (0xC000003E, _X86_64),
@@ -60,6 +60,10 @@ _MACHINES: Mapping[str, tuple[int, Mapping[str, int]]] = {
 _X32 = 0x3FFFFFFF
 """Above are the calls of x86_64's second kind, which are the same under other numbers."""
 
+_FAMILIES = (1, 2, 10, 16)
+"""Kinds of sockets that there are: of Unix, IPv4, IPv6 and netlink. Others know no namespaces, such
+as those from a virtual machine to what runs it (AF_VSOCK)."""
+_WITH_ARGUMENTS = ("clone", "socket")
 _ABSENT = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 """clone3 has its flags in memory, where a filter cannot look; libraries fall back to clone."""
 
@@ -70,7 +74,7 @@ def refused_calls(machine: str) -> dict[int, int]:
     return {
         number: errno.ENOSYS if name in _ABSENT else errno.EPERM
         for name, number in numbers.items()
-        if name != "clone"
+        if name not in _WITH_ARGUMENTS
     }
 
 
@@ -94,6 +98,14 @@ def filter_program(machine: str = "") -> bytes:
         _step(_LOAD, _FIRST_ARGUMENT),
         _step(_JUMP_ANY_BIT, _NEW_NAMESPACES, 0, 1),
         _step(_RETURN, eperm),
+        _step(_RETURN, _RETURN_ALLOW),
+        _step(_JUMP_EQUAL, numbers["socket"], 0, len(_FAMILIES) + 3),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        *(
+            _step(_JUMP_EQUAL, family, len(_FAMILIES) - place, 0)
+            for place, family in enumerate(_FAMILIES)
+        ),
+        _step(_RETURN, _RETURN_ERRNO | errno.EAFNOSUPPORT),
         _step(_RETURN, _RETURN_ALLOW),
     ]
     for number, error in sorted(refused_calls(machine).items()):

@@ -6,7 +6,8 @@ The agent becomes the first process's parent: its number, its end and its exit c
 agent sees of the kernel. Each side tells the other in lines of JSON, on the socket on which the
 kernel's order came:
 
-- from inside: `{"pid": N}`, the first process's number outside; `{"started": true}`; when the
+- from inside: `{"pid": N}`, the first process's number outside, with `"way_out": N`, that of the
+  way to the internet, and a pipe with what it says, if there is one; `{"started": true}`; when the
   kernel has ended `{"ended": S}`, its wait status; or `{"error": words, "errno": N}` instead;
 - from the agent: one byte, once the process in between has ended.
 """
@@ -19,6 +20,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,7 +28,9 @@ from gateway_ext.agent.shown_process import show_as
 
 from .confinement import confine
 from .filter import filter_program
-from .namespaces import build, enter
+from .namespaces import build, enter, leave_the_rest
+from .network import Reach
+from .own_network import Outside, set_up
 from .places import Walls
 from .system_calls import (
     drop_capabilities,
@@ -34,7 +38,9 @@ from .system_calls import (
     filter_system_calls,
     hide_memory,
     no_new_privileges,
+    words_of,
 )
+from .way_out import WayOut
 
 GO = b"g"
 SHOWN = "jupyter-fleet-walls"
@@ -62,14 +68,21 @@ class Report:
 def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     """Build the walls around this process, which has one thread. Returns in another process, in
     which the kernel is to run; `own` is its folder."""
+    network, way_out = walls.network, None
+    outside = None if network is None else Outside.look()
     try:
         enter()
+        if network is not None and network.reach is Reach.INTERNET:
+            way_out = WayOut.fork(network)
+        leave_the_rest(network=network is not None)
+        if way_out is not None:
+            way_out.give_network()
         first = os.fork()
     except OSError as error:
-        _tell(control, error=str(error), errno=error.errno)
+        _tell(control, error=words_of(error), errno=error.errno)
         os._exit(1)
     if first:
-        _tell(control, pid=first)
+        _tell_of_itself(control, first, way_out)
         os._exit(0)
     # The number that the agent signals is that of the group.
     os.setsid()
@@ -82,7 +95,11 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
             # The agent had ended by then.
             os._exit(1)
     try:
-        build(walls, own)
+        build(walls, own, {} if outside is None else outside.name_files())
+        if network is not None and outside is not None:
+            set_up(network, outside)
+        if way_out is not None:
+            way_out.start()
         read, write = os.pipe()
         # Before there is a kernel, which has the same user.
         hide_memory()
@@ -94,7 +111,7 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
             let_go_of_rights(walls, own)
             return Report(write)
     except OSError as error:
-        _tell(control, error=str(error), errno=error.errno)
+        _tell(control, error=words_of(error), errno=error.errno)
         os._exit(1)
     os.close(write)
     # Not as the agent from which it was forked, with its environment.
@@ -130,7 +147,21 @@ def _wait(control: socket.socket, report: int, kernel: int) -> NoReturn:
             os._exit(code if code >= 0 else 128 - code)
 
 
+def _tell_of_itself(control: socket.socket, first: int, way_out: WayOut | None) -> None:
+    words: dict[str, int] = {"pid": first}
+    errors: list[int] = []
+    if way_out is not None:
+        words["way_out"] = way_out.pid
+        errors.append(way_out.errors)
+    with contextlib.suppress(OSError):
+        socket.send_fds(control, [_line(words)], errors)
+
+
+def _line(words: Mapping[str, object]) -> bytes:
+    return json.dumps(words).encode() + b"\n"
+
+
 def _tell(control: socket.socket, **words: object) -> None:
     # An agent that has ended needs no answer.
     with contextlib.suppress(OSError):
-        control.sendall(json.dumps(words).encode() + b"\n")
+        control.sendall(_line(words))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from .name_files import RESOLVER_FILE
 from .places import CGROUPS, DISK, MEMORY, Walls, is_below, outermost, stays_writable, to_show
 from .read_only import make_read_only
 from .system_calls import MountFlag, Namespace, mount, unshare
@@ -27,24 +29,35 @@ _HIDDEN_BYTES = 2**20
 
 
 def enter() -> None:
-    """Leave the namespaces of the machine; the next child is the first process of the new ones.
-    The user stays who it is. Raises OSError."""
+    """Leave the user and mount namespaces of the machine. The user stays who it is, with every
+    right over what is new. Raises OSError."""
     uid, gid = os.getuid(), os.getgid()
-    unshare(Namespace.USER | Namespace.MOUNT | Namespace.IPC | Namespace.PID)
+    unshare(Namespace.USER | Namespace.MOUNT)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def build(walls: Walls, own: Path) -> None:
-    """In the first process: its own /proc, /tmp and the rest; `own` is the kernel's folder. Raises
-    OSError."""
+def leave_the_rest(*, network: bool) -> None:
+    """Leave the other namespaces, that of the network only if told to; the next child is the first
+    process of the new ones. Raises OSError."""
+    rest = Namespace.IPC | Namespace.PID
+    unshare(rest | Namespace.NETWORK if network else rest)
+
+
+def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
+    """In the first process: its own /proc, /tmp and the rest; `own` is the kernel's folder. Of
+    `files` it gets a content of its own, by their paths. Raises OSError."""
+    own_files = {os.path.realpath(path): text for path, text in files.items()}
     mount(None, "/", None, MountFlag.RECURSIVE | MountFlag.PRIVATE)
     mount("proc", "/proc", "proc", _LEAST | MountFlag.NO_PROGRAMS)
     disk = {place: os.path.join(own, name) for place, name in DISK.items() if _is_folder(place)}
     hidden = outermost(map(os.path.realpath, filter(os.path.isdir, walls.hidden)))
     replaced = [place for place in (*DISK, *MEMORY) if _is_folder(place)]
-    wanted = [str(own), *walls.shown, os.path.dirname(os.path.realpath("/etc/resolv.conf"))]
+    wanted = [str(own), *walls.shown]
+    if RESOLVER_FILE not in files:
+        # Its folder, because it is replaced when it changes.
+        wanted.append(os.path.dirname(os.path.realpath(RESOLVER_FILE)))
     shown = to_show(
         (os.path.realpath(path) for path in wanted if os.path.exists(path)), [*hidden, *replaced]
     )
@@ -65,6 +78,8 @@ def build(walls: Walls, own: Path) -> None:
         _bind(folders[path], path)
     for descriptor in folders.values():
         os.close(descriptor)
+    for path, text in own_files.items():
+        _replace_file(path, text)
     make_read_only(lambda place: is_below(place, [CGROUPS]))
     if walls.read_only:
         writable = outermost(map(os.path.realpath, [str(own), *walls.writable]))
@@ -103,6 +118,16 @@ def _bind_anew(path: str) -> None:
 
 def _bind(descriptor: int, path: str) -> None:
     mount(f"/proc/self/fd/{descriptor}", path, None, MountFlag.BIND | MountFlag.RECURSIVE)
+
+
+def _replace_file(path: str, text: str) -> None:
+    # In a folder of MEMORY that is new: nobody has put a link there.
+    content = Path(next(filter(_is_folder, MEMORY)), "content")
+    content.write_text(text)
+    if not os.path.exists(path):
+        _make_place(path, False)
+    mount(str(content), path, None, MountFlag.BIND)
+    content.unlink()
 
 
 def _make_place(path: str, is_folder: bool) -> None:

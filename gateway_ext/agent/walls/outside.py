@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
-from typing import Any
+from typing import Any, Self
 
 from .first_process import GO
 
@@ -24,8 +25,11 @@ class WallsFailed(OSError):
 class FirstProcess:
     """The first process inside, from outside."""
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
+    def __init__(
+        self, pid: int, control: socket.socket, way_out: WayOutProcess | None = None
+    ) -> None:
         self.pid = pid
+        self.way_out = way_out
         self._control = control
 
     @classmethod
@@ -36,34 +40,74 @@ class FirstProcess:
         with contextlib.ExitStack() as failed:
             failed.enter_context(control)
             control.settimeout(_SECONDS)
-            pid = int(_said(control)["pid"])
+            words, pipes = _said(control)
+            way_out = None
+            if pipes:
+                way_out = failed.enter_context(WayOutProcess(int(words["way_out"]), *pipes))
             os.waitpid(waiting, 0)
             control.sendall(GO)
             _said(control)
             control.settimeout(0)
             failed.pop_all()
-        return cls(pid, control)
+        return cls(int(words["pid"]), control, way_out)
 
     def wait_status(self, own: int) -> int:
-        """The kernel's wait status, once the first process has ended with `own`."""
+        """The kernel's wait status, once the first process has ended with `own`; to be called once,
+        as it ends the way out."""
+        if self.way_out is not None:
+            self.way_out.end()
         with self._control as control, contextlib.suppress(OSError, ValueError, KeyError):
             return int(json.loads(control.recv(_MOST_BYTES))["ended"])
         # It was killed itself, and the kernel with it.
         return own
 
 
-def _said(control: socket.socket) -> dict[str, Any]:
-    line = b""
+class WayOutProcess:
+    """The process that leads to the internet, a child of this one; `errors` has what it says."""
+
+    def __init__(self, pid: int, errors: int) -> None:
+        self._process = os.pidfd_open(pid)
+        self._errors = errors
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def fileno(self) -> int:
+        """Can be read when it has ended."""
+        return self._process
+
+    def last_words(self) -> str:
+        """What it said, once it has ended."""
+        try:
+            return os.read(self._errors, _MOST_BYTES).decode(errors="replace").strip()
+        except BlockingIOError:
+            return ""
+
+    def end(self) -> None:
+        """End it. Whoever reaps the orphans reaps it."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+        os.close(self._process)
+        os.close(self._errors)
+
+
+def _said(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One line, and the descriptors that came with it."""
+    line, descriptors = b"", list[int]()
     while not line.endswith(b"\n"):
         try:
             # Nothing follows a line before it is answered, but for the kernel's end.
-            byte = control.recv(1)
+            byte, came, _, _ = socket.recv_fds(control, 1, 1)
         except TimeoutError as error:
             raise WallsFailed(f"the kernel's walls were not there in {_SECONDS:.0f} s") from error
         if not byte:
             raise WallsFailed("the kernel's walls cannot be built: their first process has ended")
         line += byte
+        descriptors += came
     words: dict[str, Any] = json.loads(line)
     if "error" in words:
         raise OSError(words["errno"], words["error"])
-    return words
+    return words, descriptors

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from .network import Network
+
 MEMORY = ("/dev/shm", "/run")  # noqa: S108 - that of the kernel alone is put there
 """Folders whose place a folder in memory takes, which goes with the kernel."""
 CGROUPS = "/sys/fs/cgroup"
@@ -20,7 +22,8 @@ DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # noqa: S108
 @dataclass(frozen=True)
 class Walls:
     """`hidden` folders are empty inside, or shut, but for what is `shown`; both are absolute paths.
-    Without `namespaces` Landlock alone is what holds."""
+    Without `namespaces` Landlock alone is what holds. Without a `network` of its own a kernel has
+    that of its machine."""
 
     hidden: tuple[str, ...]
     shown: tuple[str, ...]
@@ -29,6 +32,7 @@ class Walls:
     """Whether everything that the kernel sees is read-only, but for its own folder, what is
     `writable`, and what takes the place of /tmp and the like."""
     writable: tuple[str, ...] = ()
+    network: Network | None = None
 
     @classmethod
     def from_json(cls, raw: Any, *, namespaces: bool = True) -> Walls:
@@ -40,13 +44,16 @@ class Walls:
             if not isinstance(one, list) or not all(_is_absolute(path) for path in one):
                 raise ValueError("the paths of walls must be lists of absolute paths")
         hidden, shown, writable = map(tuple, lists)
-        return cls(hidden, shown, namespaces, bool(raw.get("read_only")), writable)
+        network = Network.from_json(raw.get("network"))
+        return cls(hidden, shown, namespaces, bool(raw.get("read_only")), writable, network)
 
     def as_json(self) -> dict[str, Any]:
         """The opposite of `from_json`."""
         raw: dict[str, Any] = {"hidden": list(self.hidden), "shown": list(self.shown)}
         if self.read_only:
             raw |= {"read_only": True, "writable": list(self.writable)}
+        if self.network is not None:
+            raw["network"] = self.network.as_json()
         return raw
 
     def also_showing(self, *paths: str) -> Walls:

@@ -1,4 +1,5 @@
-"""`python -m gateway_ext.agent.walls.probe FOLDER`: tries once whether walls can be built here.
+"""`python -m gateway_ext.agent.walls.probe FOLDER [NETWORK]`: tries once whether walls can be built
+here, with a network of their own if NETWORK (JSON) describes one.
 
 Prints nothing if so, otherwise why not; FOLDER is one of this user's. What a system allows is known
 by trying: its settings have many names, and containers refuse for reasons of their own.
@@ -6,6 +7,7 @@ by trying: its settings have many names, and containers refuse for reasons of th
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from gateway_ext.agent.orphans import adopt_orphans
 
+from .network import Network, Reach
 from .order import Order
 from .places import Walls, needed_by_python
 from .waiting_process import start_walls
@@ -23,6 +26,23 @@ _SETTINGS = {
     "kernel.apparmor_restrict_unprivileged_userns": "1",
 }
 """Settings of Linux (sysctl) that refuse user namespaces, with the value that does."""
+
+
+_WAIT_FOR_A_WAY = """
+import sys, time
+end = time.monotonic() + 10
+while time.monotonic() < end:
+    for name, place in (("route", 0), ("ipv6_route", -1)):
+        try:
+            lines = open("/proc/net/" + name).read().splitlines()
+        except FileNotFoundError:
+            continue
+        if any(line.split()[place] not in ("lo", "Iface") for line in lines):
+            sys.exit(0)
+    time.sleep(0.01)
+sys.exit(1)
+"""
+"""What is run inside: it waits until a device that is not the loopback leads somewhere."""
 
 
 def advice(settings: Mapping[str, str]) -> str:
@@ -41,24 +61,30 @@ def _settings() -> dict[str, str]:
     return {name: place.read_text().strip() for name, place in places.items() if place.exists()}
 
 
-def why_not(folder: Path) -> str:
-    """Why no walls can be built; empty if they can. Starts a program inside."""
+def why_not(folder: Path, network: Network | None = None) -> str:
+    """Why no walls, with this network, can be built; empty if they can. Starts a program inside."""
     adopt_orphans()
     python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
-    walls = Walls((), (str(folder), *python))
-    argv = [sys.executable, "-S", "-c", ""]
+    walls = Walls((), (str(folder), *python), network=network)
+    has_way_out = network is not None and network.reach is Reach.INTERNET
+    argv = [sys.executable, "-S", "-c", _WAIT_FOR_A_WAY if has_way_out else ""]
     output = os.open(os.devnull, os.O_WRONLY)
     order = Order(argv, dict(os.environ), Path("/"), output, folder, walls=walls)
     try:
         first = start_walls(output, lambda: None).become(order)
     except OSError as error:
-        return f"{error.strerror or error}; {advice(_settings())}"
+        why = error.strerror or str(error)
+        return why if has_way_out else f"{why}; {advice(_settings())}"
     if first is None:
         return "they were not asked for"
     _, status = os.waitpid(first.pid, 0)
+    words = "" if first.way_out is None else first.way_out.last_words()
     code = os.waitstatus_to_exitcode(first.wait_status(status))
+    if code and has_way_out:
+        return f"pasta makes no way to the internet: {words}"
     return f"a program inside them ends with {code}" if code else ""
 
 
 if __name__ == "__main__":
-    print(why_not(Path(sys.argv[1])), end="")
+    described = Network.from_json(json.loads(sys.argv[2])) if len(sys.argv) > 2 else None
+    print(why_not(Path(sys.argv[1]), described), end="")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -20,6 +21,14 @@ class Namespace(IntFlag):
     IPC = 0x08000000
     USER = 0x10000000
     PID = 0x20000000
+    NETWORK = 0x40000000
+
+
+class Capability(IntEnum):
+    """As in linux/capability.h."""
+
+    NET_ADMIN = 12
+    SYS_ADMIN = 21
 
 
 class MountFlag(IntFlag):
@@ -40,6 +49,12 @@ def _check(result: int, what: str) -> None:
     if result:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def words_of(error: OSError) -> str:
+    """What went wrong, and with which file, without the number."""
+    words = error.strerror or str(error)
+    return f"{words}: {error.filename}" if error.filename else words
 
 
 def unshare(namespaces: Namespace) -> None:
@@ -91,6 +106,18 @@ def drop_capabilities() -> None:
             break
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def keep_capabilities(*capabilities: Capability) -> None:
+    """Keep these when another program is started, which otherwise takes them from all but root."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    # Effective, permitted, inheritable; of the first 32 capabilities and of the others.
+    sets = (ctypes.c_uint32 * 6)()
+    _check(_libc.capget(header, sets), "capget")
+    sets[2], sets[5] = sets[1], sets[4]
+    _check(_libc.capset(header, sets), "capset")
+    for capability in capabilities:
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, "PR_CAP_AMBIENT_RAISE", int(capability))
 
 
 class _FilterProgram(ctypes.Structure):

@@ -15,6 +15,8 @@ export interface IDetailsModel extends IStageModel {
   /** What keeps it from other kernels of its machine. */
   readonly walls?: 'namespaces' | 'landlock' | 'none' | null;
   readonly launch_options?: Readonly<Record<string, unknown>>;
+  /** What of the network it reaches. */
+  readonly network?: 'none' | 'internet' | 'host' | null;
 }
 
 /** A session, as far as it says who uses a kernel. */
@@ -46,12 +48,27 @@ export function detailsOf(
     [trans.__('Project'), model.project ?? ''],
     ...users(model, sessions, trans),
     [trans.__('Kept apart by'), wallsWords(model, trans)],
+    [trans.__('Network'), networkWords(model.network, trans)],
     [trans.__('Id'), model.id]
   ];
   return {
     about: about.filter(([, value]) => value),
     options: optionLines(model.launch_options ?? {}, trans)
   };
+}
+
+/** What of the network a kernel reaches; empty if that is not known. */
+function networkWords(network: IDetailsModel['network'], trans: TranslationBundle): string {
+  switch (network) {
+    case 'none':
+      return trans.__('None: it reaches nothing but itself');
+    case 'internet':
+      return trans.__('The internet, but no private network and nothing of its machine');
+    case 'host':
+      return trans.__('That of its machine');
+    default:
+      return '';
+  }
 }
 
 /** The file that uses a kernel. Consoles have none: their paths are made up. */

@@ -1,8 +1,9 @@
 """What walls cost at a kernel's start: from the request to the answer of its first cell.
 
-Two gateways take turns, one whose kernels have namespaces of their own and one whose kernels have
-none. Their fork servers are warm in the first line; in the second one each kernel is the first of
-its user id, whose fork server has to import everything before.
+Gateways take turns, whose kernels have namespaces of their own and the internet (where a way to it
+can be made), namespaces and no network, and none. Their fork servers are warm in the first line; in
+the second one each kernel is the first of its user id, whose fork server has to import everything
+before.
 """
 
 import itertools
@@ -12,8 +13,9 @@ from tests.bench.bench import Bench, Measure, milliseconds_of
 from tests.bench.table import Table
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways
 from tests.servers.short_folder import short_folder
+from tests.servers.tun_device import openable_tun, why_no_way_out
 
-WALLS, NONE = "with walls", "without"
+INTERNET, WALLS, NONE = "walls, internet", "walls, no network", "without"
 WARM, FIRST = "start and first cell, warm fork server", "the same, first kernel of a user id"
 LEAST_ROUNDS = 20
 FIRST_ROUNDS = 5
@@ -22,14 +24,17 @@ FIRST_MS = 2000.0
 
 def run(bench: Bench) -> Table:
     """One kernel after the other, each deleted before the next one."""
+    modes = {WALLS: ("required", "none"), NONE: ("none", "auto")}
+    if not why_no_way_out():
+        modes = {INTERNET: ("required", "internet"), **modes}
     table = Table(
         "Starts within walls",
-        [WALLS, NONE],
-        WALLS,
+        [*modes],
+        next(iter(modes)),
         "median ms (lowest..highest) from the request to the first cell's answer",
         shows_highest=True,
     )
-    gateways = {name: _gateway(bench, mode) for name, mode in ((WALLS, "required"), (NONE, "none"))}
+    gateways = {name: _gateway(bench, *mode) for name, mode in modes.items()}
     warm: dict[str, Measure] = {name: _measure(one, "demo") for name, one in gateways.items()}
     numbers = itertools.count()
 
@@ -43,9 +48,13 @@ def run(bench: Bench) -> Table:
     return table
 
 
-def _gateway(bench: Bench, mode: str) -> Gateways:
+def _gateway(bench: Bench, walls: str, network: str) -> Gateways:
     folder = bench.stack.enter_context(short_folder("fleet-walled-"))
-    gateways = Gateways(folder, 1, None, {"FleetGatewayApp": {"kernel_walls": mode}})
+    folder.chmod(0o711)
+    app = {"kernel_walls": walls, "kernel_network": network}
+    if network == "internet":
+        app["tun_device"] = openable_tun(folder)
+    gateways = Gateways(folder, 1, None, {"FleetGatewayApp": app})
     bench.stack.callback(gateways.stop)
     return gateways
 

@@ -98,7 +98,10 @@ def kernel_process(kernel_id: str) -> int:
     """The kernel's own process, as its machine numbers it: inside its walls it has another one."""
     (agent,) = agents_of(kernel_id)
     below = [process.pid for process in descendants(agent)]
-    return next(pid for pid in below if not _reads(Path(f"/proc/{pid}/cmdline"), SHOWN))
+    # Beside the first process and the way to the internet.
+    others = (SHOWN, "pasta\0")
+    commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in below}
+    return next(pid for pid in below if not any(_reads(commands[pid], one) for one in others))
 
 
 def kill_container(kernel_id: str) -> float:

@@ -1,8 +1,11 @@
 """What the code of one kernel reaches of another kernel of its project, and of the machine."""
 
+import contextlib
 import json
 import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -24,6 +27,7 @@ from tests.integration.gateway_ext.test_gateway_as_a_user import (
     others_cannot_run_gateways,
 )
 from tests.servers.short_folder import short_folder
+from tests.servers.tun_device import openable_tun, why_no_way_out
 
 HOLD = """
 import os, sys, uuid
@@ -50,11 +54,12 @@ os.write(sys.stderr._original_stdstream_copy, b"through the link\\n")
 
 @pytest.fixture(scope="module")
 def walled() -> Iterator[Gateways]:
-    changes = {"FleetGatewayApp": {"kernel_walls": "required", "kernel_memory": 300 * 2**20}}
+    app = {"kernel_walls": "required", "kernel_network": "none", "kernel_memory": 300 * 2**20}
+    changes = {"FleetGatewayApp": app}
     with running_gateways(count=1, changes=changes) as gateways:
         url = f"{gateways.urls[0]}/api/kernels"
         answer = gateways.client().call("POST", url, json={"name": "missing"})
-        if "namespaces" in answer.text:
+        if "of its own" in answer.text:
             pytest.skip(answer.text)
         # As without walls.
         assert "/nowhere/python does not exist on this machine" in answer.text
@@ -230,3 +235,70 @@ def test_a_kernel_that_uses_too_much_memory_says_so_and_is_restarted(walled: Gat
         wait_until(lambda: client.call("GET", url).json()["state"] == "running")
     assert run_in(walled, kernel_id, "print('held' in dir())") == "False\n"
     assert client.call("DELETE", url).status_code == 204
+
+
+@pytest.fixture(scope="module")
+def with_internet() -> Iterator[Gateways]:
+    if reason := why_no_way_out():
+        pytest.skip(reason)
+    with short_folder("fleet-tun-") as folder:
+        folder.chmod(0o755)
+        app = {"kernel_walls": "required", "kernel_network": "internet"}
+        app["tun_device"] = openable_tun(folder)
+        with running_gateways(count=1, changes={"FleetGatewayApp": app}) as gateways:
+            url = f"{gateways.urls[0]}/api/kernels"
+            answer = gateways.client().call("POST", url, json={"name": "missing"})
+            if "network of its own" in answer.text:
+                pytest.skip(answer.text)
+            yield gateways
+
+
+def ways_out(agent: int) -> list[int]:
+    """The processes that lead a kernel of this agent to the internet."""
+    found = []
+    for process in descendants(agent):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"pasta\0"):
+                found.append(process.pid)
+    return found
+
+
+CONNECT = """
+import socket
+socket.create_connection(({host!r}, {port}), 5)
+"""
+
+
+def test_a_kernel_with_the_internet_does_not_reach_its_gateway(with_internet: Gateways) -> None:
+    kernel_id = with_internet.start_kernel(0, name="lossless")
+    client = with_internet.client()
+    url = f"{with_internet.urls[0]}/api/kernels/{kernel_id}"
+    assert client.call("GET", url).json()["network"] == "internet"
+    (agent,) = agents_of(kernel_id)
+    (first,) = ways_out(agent)
+    port = int(with_internet.urls[0].rpartition(":")[2])
+    with client.channels(with_internet.urls[0], kernel_id) as channels:
+        for host in ("127.0.0.1", "169.254.169.254", "10.0.0.1"):
+            reply = channels.finish(channels.execute(CONNECT.format(host=host, port=port)))[1]
+            assert reply["ename"] == "ConnectionRefusedError", host
+        own = "server = socket.create_server(('localhost', 0)); at = server.getsockname()\n"
+        assert channels.run(f"{own}print(socket.create_connection(at).fileno() > 0)") == "True\n"
+        assert channels.run("import os; print(os.environ['FLEET_NETWORK'])") == "internet\n"
+        assert client.call("POST", f"{url}/restart").status_code == 200
+        assert channels.run("print('after')") == "after\n"
+    (second,) = ways_out(agent)
+    assert second != first
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{second}"))
+    assert client.call("DELETE", url).status_code == 204
+
+
+def test_a_kernel_without_a_network_says_so_where_a_cell_needs_one() -> None:
+    app = {"kernel_walls": "required", "kernel_network": "none"}
+    with running_gateways(count=1, changes={"FleetGatewayApp": app}) as gateways:
+        kernel_id = gateways.start_kernel(0, name="lossless")
+        with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
+            waiting = channels.execute(CONNECT.format(host="192.0.2.1", port=80))
+            text, reply = channels.finish(waiting)
+            assert reply["ename"] == "OSError"
+            assert text.startswith("This kernel reaches no network.")

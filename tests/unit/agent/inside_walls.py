@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway_ext.agent.walls.network import Network
 from gateway_ext.agent.walls.order import Order
 from gateway_ext.agent.walls.outside import FirstProcess
 from gateway_ext.agent.walls.places import Walls, needed_by_python
@@ -35,11 +36,12 @@ def start_inside(
     hidden: tuple[str, ...] = (),
     shown: tuple[str, ...] = (),
     walls: Walls | None = None,
+    network: Network | None = None,
 ) -> Inside:
     """Start a program; `own` is the kernel's folder."""
     read, write = os.pipe()
     python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
-    walls = (walls or Walls(hidden, shown)).also_showing(*python)
+    walls = (walls or Walls(hidden, shown, network=network)).also_showing(*python)
     order = Order(argv, dict(os.environ), own, write, own, walls=walls)
     try:
         first = start_walls(write, lambda: None).become(order)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -17,11 +19,14 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from gateway_ext.agent.process_tree import descendants
 from gateway_ext.agent.walls import landlock
 from gateway_ext.agent.walls.filter import filter_program
+from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
 from gateway_ext.agent.walls.read_only import mounted
+from gateway_ext.agent.walls.way_out import WayOut
 from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.unit.agent.inside_walls import run_inside, start_inside
 
@@ -134,6 +139,10 @@ def test_what_it_leaves_in_tmp_is_in_its_own_folder_and_no_link_leads_out(
         ((435, 0, 0), "ENOSYS"),
         # The same calls by the numbers of x32.
         ((0x40000000 | 39,), "EPERM"),
+        # Sockets of AF_VSOCK and AF_PACKET, and of AF_INET.
+        ((41, 40, 1, 0), "EAFNOSUPPORT"),
+        ((41, 17, 3, 0), "EAFNOSUPPORT"),
+        ((41, 2, 1, 0), ""),
         # getpid: the others are there.
         ((39,), ""),
     ],
@@ -347,11 +356,11 @@ def decided(program: bytes, architecture: int, number: int, first: int = 0) -> i
 
 
 @pytest.mark.parametrize(
-    ("machine", "architecture", "clone", "unshare"),
-    [("x86_64", 0xC000003E, 56, 272), ("aarch64", 0xC00000B7, 220, 97)],
+    ("machine", "architecture", "clone", "unshare", "socket_call"),
+    [("x86_64", 0xC000003E, 56, 272, 41), ("aarch64", 0xC00000B7, 220, 97, 198)],
 )
 def test_the_filter_of_each_machine_refuses_what_it_should(
-    machine: str, architecture: int, clone: int, unshare: int
+    machine: str, architecture: int, clone: int, unshare: int, socket_call: int
 ) -> None:
     program = filter_program(machine)
     allowed, eperm, enosys = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
@@ -366,6 +375,10 @@ def test_the_filter_of_each_machine_refuses_what_it_should(
         assert answer(clone, kind | signal.SIGCHLD) == eperm
     assert answer(unshare) == eperm
     assert answer(425) == answer(435) == enosys
+    here = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+    assert {answer(socket_call, family) for family in here} == {allowed}
+    others = {answer(socket_call, family) for family in range(46) if family not in here}
+    assert others == {0x50000 | errno.EAFNOSUPPORT}
     # openat2, faccessat2, landlock_create_ruleset
     assert {answer(number) for number in (437, 439, 444)} == {allowed}
     # 32-bit calls.
@@ -375,3 +388,82 @@ def test_the_filter_of_each_machine_refuses_what_it_should(
 def test_a_machine_without_a_list_is_named() -> None:
     with pytest.raises(OSError, match="mips"):
         filter_program("mips")
+
+
+@pytest.fixture
+def with_a_way(own: Path) -> Network:
+    network = Network(Reach.INTERNET)
+    if reason := why_not(own, network):
+        pytest.skip(reason)
+    return network
+
+
+def _children_named(name: str, parent: int) -> list[int]:
+    """The processes below another one whose commands begin so, without those of a moment."""
+    found = []
+    for process in descendants(parent):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(name.encode()):
+                found.append(process.pid)
+    return found
+
+
+def test_a_network_of_its_own_has_a_loopback_and_nothing_else(own: Path) -> None:
+    code = (
+        "import os, socket\n"
+        "print([line.split()[0] for line in open('/proc/net/dev').readlines()[2:]])\n"
+        "server = socket.create_server((socket.gethostname(), 0))\n"
+        "print(socket.create_connection(server.getsockname()).fileno() > 0)\n"
+        "try: socket.create_connection(('192.0.2.1', 80))\n"
+        "except OSError as error: print(error.strerror)\n"
+    )
+    argv = [sys.executable, "-c", code]
+    status, text = start_inside(own, argv, network=Network(Reach.NONE)).end()
+    assert (status, text) == (0, "['lo:']\nTrue\nNetwork is unreachable\n")
+
+
+def test_the_way_to_the_internet_ends_with_the_program(own: Path, with_a_way: Network) -> None:
+    code = (
+        "import time\n"
+        "while 'eth0' not in open('/proc/net/route').read(): time.sleep(0.01)\n"
+        "print(open('/proc/net/dev').read().count('eth0'), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    inside = start_inside(own, [sys.executable, "-c", code], network=with_a_way)
+    assert os.read(inside.output, 1) == b"1"
+    (way_out,) = _children_named("pasta", os.getpid())
+    os.kill(inside.first.pid, signal.SIGKILL)
+    inside.end()
+    assert os.WTERMSIG(os.waitpid(way_out, 0)[1]) == signal.SIGKILL
+
+
+def test_it_ends_with_a_killed_agent(own: Path, with_a_way: Network) -> None:
+    ready, said = os.pipe()
+    agent = os.fork()
+    if not agent:
+        try:
+            adopt_orphans()
+            start_inside(own, ["sleep", "600"], network=with_a_way)
+            os.write(said, b".")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(said)
+    try:
+        assert os.read(ready, 9) == b"."
+        # With the first process and the program.
+        names = ("jupyter-fleet-walls", "sleep", "pasta")
+        below = [os.pidfd_open(pid) for name in names for pid in _children_named(name, agent)]
+        assert len(below) == 3
+    finally:
+        os.kill(agent, signal.SIGKILL)
+        os.waitpid(agent, 0)
+    for process in below:
+        assert select.select([process], [], [], 20)[0]
+        os.close(process)
+
+
+def test_where_pasta_is_missing_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway_ext.agent.walls.way_out.PROGRAMS", "/nowhere")
+    with pytest.raises(OSError, match="passt"):
+        WayOut.fork(Network(Reach.INTERNET))

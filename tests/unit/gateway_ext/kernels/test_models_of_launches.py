@@ -89,3 +89,12 @@ def test_who_has_waited_long_enough_is_told_what_the_kernel_waits_for() -> None:
 def test_a_model_says_what_keeps_its_kernel_apart(process: Any, walls: str | None) -> None:
     record = replace(sample_record(KernelState.RUNNING, epoch=1, now=NOW), process=process)
     assert kernel_model(record, None, RULES)["walls"] == walls
+
+
+@pytest.mark.parametrize(
+    ("process", "network"),
+    [(None, None), ({"network": "none"}, "none"), ({"network": ""}, None), ({"pid": 7}, None)],
+)
+def test_a_model_says_what_its_kernel_reaches(process: Any, network: str | None) -> None:
+    record = replace(sample_record(KernelState.RUNNING, epoch=1, now=NOW), process=process)
+    assert kernel_model(record, None, RULES)["network"] == network

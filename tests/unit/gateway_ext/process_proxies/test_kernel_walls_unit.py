@@ -2,10 +2,12 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway_ext.process_proxies import kernel_walls
+from gateway_ext.process_proxies.kernel_network import KernelNetwork
 from gateway_ext.process_proxies.kernel_walls import KernelWalls, NoWalls
 
 REFUSED = "unshare: Operation not permitted"
@@ -19,14 +21,24 @@ def program(folder: Path, says: str, code: int = 0) -> str:
     return str(file)
 
 
-def walls(mode: str, folder: Path) -> KernelWalls:
+def walls(mode: str, folder: Path, network: str = "host") -> KernelWalls:
     log = logging.getLogger("test-walls")
-    return KernelWalls(mode, folder / "kernels", ["/data"], ["/tmp/seen"], log)
+    own = KernelNetwork(network, [], "", log)
+    return KernelWalls(mode, folder / "kernels", ["/data"], ["/tmp/seen"], own, log)
+
+
+def refusing(folder: Path, *reaches: str) -> str:
+    """What runs in the place of the kernels' Python, where these networks cannot be had."""
+    file = folder / "python"
+    cases = "".join(f"  *{reach}*) printf 'no {reach}';;\n" for reach in reaches)
+    file.write_text(f'#!/bin/sh\ncase "$5" in\n{cases}esac\n')
+    file.chmod(0o755)
+    return str(file)
 
 
 def test_without_the_setting_nothing_is_tried(tmp_path: Path) -> None:
     none = walls("none", tmp_path)
-    assert none.document("/no/python", {}, None, tmp_path) == {}
+    assert none.document("/no/python", {}, None, tmp_path, {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +60,7 @@ def test_where_the_machine_allows_them_the_agent_is_told_what_to_hide(
 ) -> None:
     python, allowed = program(tmp_path, ""), walls(mode, tmp_path)
     for _ in range(2):
-        document = allowed.document(python, {}, None, tmp_path)
+        document = allowed.document(python, {}, None, tmp_path, {})
         hidden = [str(tmp_path / "kernels"), "/data"]
         assert document == {"walls": {"hidden": hidden, "shown": ["/tmp/seen"]}}
     assert (tmp_path / "runs").read_text() == "once\n"
@@ -61,7 +73,7 @@ def test_where_it_does_not_the_log_says_why_and_kernels_start_without(
     refused = walls("auto", tmp_path)
     with caplog.at_level("WARNING", "test-walls"):
         for _ in range(2):
-            document = refused.document(program(tmp_path, REFUSED), {}, None, tmp_path)
+            document = refused.document(program(tmp_path, REFUSED), {}, None, tmp_path, {})
             # What Landlock is to shut, if there is one.
             places = {"hidden": [str(tmp_path / "kernels"), "/data"], "shown": ["/tmp/seen"]}
             assert document == {"landlock": places}
@@ -76,9 +88,9 @@ def test_kernels_that_must_have_walls_do_not_start_without(
 ) -> None:
     required = walls("required", tmp_path)
     with pytest.raises(NoWalls, match="to auto"):
-        required.document(program(tmp_path, says, code), {}, None, tmp_path)
+        required.document(program(tmp_path, says, code), {}, None, tmp_path, {})
     with pytest.raises(NoWalls):
-        required.document(str(tmp_path / "missing"), {}, None, tmp_path)
+        required.document(str(tmp_path / "missing"), {}, None, tmp_path, {})
 
 
 def test_people_are_told_what_holds_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,3 +106,30 @@ def test_in_containers_landlock_keeps_the_agent_from_its_kernel(tmp_path: Path) 
     assert walls("auto", tmp_path).in_container() == nothing_hidden
     assert walls("required", tmp_path).in_container() == nothing_hidden
     assert walls("none", tmp_path).in_container() == {}
+
+
+@pytest.mark.parametrize(
+    ("refused", "network"),
+    [
+        ((), {"reach": "internet", "allowed": []}),
+        (("internet",), {"reach": "none", "allowed": [], "why": "no internet"}),
+        (("internet", "none"), None),
+    ],
+)
+def test_a_kernel_gets_the_best_network_that_there_is_and_learns_why(
+    refused: tuple[str, ...], network: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    document = walls("auto", tmp_path, "auto").document(
+        refusing(tmp_path, *refused), {}, None, tmp_path, {}
+    )
+    assert document["walls"].get("network") == network
+
+
+@pytest.mark.parametrize("network", ["none", "internet"])
+@pytest.mark.parametrize("mode", ["none", "auto", "required"])
+def test_no_kernel_starts_without_the_network_that_it_must_have(
+    mode: str, network: str, tmp_path: Path
+) -> None:
+    strict = walls(mode, tmp_path, network)
+    with pytest.raises(NoWalls, match="kernel_network to auto"):
+        strict.document(refusing(tmp_path, "none", "internet"), {}, None, tmp_path, {})

@@ -124,6 +124,21 @@ def test_gateways_are_told_of_walls_and_to_hide_the_fleets_data(data_dir, secret
     assert told(replace(SETTINGS, one_user=True))["one_user"] is True
 
 
+def test_gateways_are_told_what_of_the_network_kernels_reach(data_dir, secrets):
+    def told(**settings):
+        settings = replace(SETTINGS, kernel_walls="auto", **settings)
+        config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
+        app = config["FleetGatewayApp"]
+        return app["kernel_network"], app["kernel_network_allowed"]
+
+    assert told() == ("auto", [])
+    allowed = "10.0.0.1:80,db.example:3306"
+    assert told(kernel_network="internet", kernel_network_allowed=allowed) == (
+        "internet",
+        ["10.0.0.1:80", "db.example:3306"],
+    )
+
+
 def test_gateways_are_told_where_clusters_are(data_dir, secrets):
     def told(clusters, **settings):
         settings = replace(SETTINGS, **settings)

@@ -1,0 +1,153 @@
+"""What of the network a kernel reaches: nothing, the internet, or what its machine reaches."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+REACH, WHY = "FLEET_NETWORK", "FLEET_NETWORK_WHY"
+"""Variables that tell a kernel's code how far it reaches, and why not further."""
+TUN = "/dev/net/tun"
+"""The device by which a program makes others."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_PRIVATE_4 = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    # With what clouds say of a machine, and its credentials.
+    "169.254.0.0/16",
+    "168.63.129.16/32",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/3",
+)
+_PRIVATE_6 = (
+    "::/96",
+    # Those of IPv4 in other words: ::ffff:0:0/96, and two kinds of tunnels.
+    "::ffff:0:0/96",
+    "2001::/32",
+    "2002::/16",
+    "64:ff9b:1::/48",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+)
+_NAT64 = 0x0064_FF9B << 96
+
+
+def _behind_nat64(subnet: ipaddress.IPv4Network) -> ipaddress.IPv6Network:
+    address = ipaddress.IPv6Address(_NAT64 | int(subnet.network_address))
+    return ipaddress.IPv6Network((address, 96 + subnet.prefixlen))
+
+
+def private_subnets() -> list[Subnet]:
+    """What is not the internet: private, shared and link-local networks, loopback, what clouds tell
+    their machines, multicast, and all of these by other addresses."""
+    old = [ipaddress.IPv4Network(text) for text in _PRIVATE_4]
+    return [*old, *map(ipaddress.IPv6Network, _PRIVATE_6), *map(_behind_nat64, old)]
+
+
+def loopback_subnets() -> list[Subnet]:
+    """What leads to a machine itself. A program may send it to another device than the loopback,
+    behind which it would be another machine's."""
+    return [ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128")]
+
+
+class Reach(StrEnum):
+    """How far a kernel reaches."""
+
+    NONE = "none"
+    INTERNET = "internet"
+    """And no private network, and nothing of its machine."""
+    HOST = "host"
+    """Whatever its machine reaches, and the ports of that."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Addresses that kernels reach although they are not the internet: at the ports from the first
+    to the last, or at all of them."""
+
+    subnet: Subnet
+    ports: tuple[int, int] | None = None
+
+
+_ALLOWED = re.compile(
+    r"(?:\[(?P<six>[0-9a-fA-F:.]+(?:/\d+)?)\]|(?P<four>[\d.]+(?:/\d+)?))"
+    r"(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?"
+)
+
+
+def parse_allowed(text: str) -> Allowed:
+    """`10.1.2.3:6379`, `10.1.0.0/16`, `10.1.0.0/16:8000-9000`, `fd12::/48` or `[fd12::1]:6379`.
+    Raises ValueError with words for people."""
+    match = _ALLOWED.fullmatch(text)
+    try:
+        if match is None:
+            return _reachable(Allowed(ipaddress.IPv6Network(text)), text)
+        subnet = ipaddress.ip_network(match["six"] or match["four"])
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no address of a network with ports, as in 10.1.2.3:6379, "
+            f"10.1.0.0/16:8000-9000 or [fd12::1]:6379: {error}"
+        ) from error
+    if match["first"] is None:
+        return _reachable(Allowed(subnet), text)
+    first = int(match["first"])
+    last = int(match["last"] or first)
+    if not 0 < first <= last < 65536:
+        raise ValueError(f"the ports of {text!r} must be from 1 to 65535, the first one first")
+    return _reachable(Allowed(subnet, (first, last)), text)
+
+
+def _reachable(allowed: Allowed, text: str) -> Allowed:
+    if allowed.subnet.is_loopback:
+        raise ValueError(
+            f"{text!r} is a loopback address, which is the kernel's own inside its walls: use an "
+            "address that the machine has for others, and have the server listen there"
+        )
+    return allowed
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of a kernel's own. `reach` is not HOST; `tun` is a device that its user can open in
+    the place of /dev/net/tun, empty if it can open that one; `why` says why there is no way to the
+    internet, if there was to be one."""
+
+    reach: Reach
+    allowed: tuple[str, ...] = ()
+    tun: str = ""
+    why: str = ""
+
+    @classmethod
+    def from_json(cls, raw: Any) -> Network | None:
+        """Of the `network` of walls; None for that of the machine. Raises ValueError with words for
+        people."""
+        if raw is None:
+            return None
+        if not isinstance(raw, dict) or raw.get("reach") not in (Reach.NONE, Reach.INTERNET):
+            raise ValueError("network of walls must be an object with reach: none or internet")
+        allowed = raw.get("allowed", [])
+        if not isinstance(allowed, list):
+            raise ValueError("allowed of network must be a list of addresses")
+        for text in allowed:
+            parse_allowed(text)
+        return cls(
+            Reach(raw["reach"]), tuple(allowed), str(raw.get("tun", "")), str(raw.get("why", ""))
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The opposite of `from_json`."""
+        words = {"reach": self.reach.value, "tun": self.tun, "why": self.why}
+        return {**{name: text for name, text in words.items() if text}, "allowed": [*self.allowed]}
