@@ -19,7 +19,7 @@ from jupyter_ext.audit.audit_event import Outcome
 from jupyter_ext.audit.notes import note
 from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
-from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf
+from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf, tell_xsrf
 from jupyter_ext.auth.lab_secrets import secrets_of, tickets_of
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.login_cookies import LoginCookies
@@ -296,7 +296,9 @@ class FleetIdentityProvider(IdentityProvider):
         # Not with files, which caches may keep.
         if not isinstance(handler, APIHandler) or isinstance(handler, WebSocketHandler):
             return
+        tell_xsrf(handler, secrets_of(handler), session_id)
         if not present:
+            # What is no part of the fleet's page looks for it there.
             renew_xsrf(handler, secrets_of(handler), session_id)
         copy = self.logins.new_copy(session_id)
         if copy is not None:
