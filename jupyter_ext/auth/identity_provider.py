@@ -245,6 +245,9 @@ class FleetIdentityProvider(IdentityProvider):
         identity = None
         if session_id:
             try:
+                if earlier_cookie.was_removed(handler):
+                    await self.logins.end(session_id)
+                    raise LoginEnded(earlier_cookie.ENDED)
                 identity = await self.renewals.find(session_id, copy)
             except LoginEnded as error:
                 handler.login_problem = str(error)  # type: ignore[attr-defined]
@@ -258,7 +261,7 @@ class FleetIdentityProvider(IdentityProvider):
             note(handler, login=digest_of(session_id))
             self._renew(handler, session_id)
             return identity
-        identity, problem = earlier_cookie.read(handler, self.verifier)
+        identity, problem = await earlier_cookie.find(handler, self.verifier, self.logins)
         if identity is None:
             handler.login_problem = handler.login_problem or problem  # type: ignore[attr-defined]
             return None
@@ -337,11 +340,12 @@ class FleetIdentityProvider(IdentityProvider):
         """End the login of this browser; raises 503 while the database is away."""
         cookies = self._cookies(handler)
         session_id, _ = cookies.read(handler)
-        if session_id:
-            try:
+        try:
+            if session_id:
                 await self.logins.end(session_id)
-            except LoginsAway as error:
-                raise web.HTTPError(503, str(error)) from error
+            await earlier_cookie.end(handler, self.verifier, self.logins)
+        except LoginsAway as error:
+            raise web.HTTPError(503, str(error)) from error
         self.clear_login_cookie(handler)
 
     def watch(
