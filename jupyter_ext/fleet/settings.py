@@ -8,11 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from jupyter_ext.fleet.advertised_address import in_url
-from jupyter_ext.fleet.browser_address import (
-    host_for_browsers,
-    public_address,
-    reaches_others,
-)
+from jupyter_ext.fleet.browser_address import host_for_browsers, public_address, reaches_others
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import folders, walls_mode
