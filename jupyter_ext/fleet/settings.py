@@ -79,6 +79,7 @@ class Settings:
         "serve http at the address of --listen, readable for whoever listens on that network, "
         "instead of https with a certificate that `up` makes (no)",
         kind=yes_or_no,
+        alone=True,
         needs_down="open pages know the address",
     )
     public_url: str | None = option(
@@ -96,6 +97,7 @@ class Settings:
         "accept a token as ?token=… with every call, as desktop editors such as VS Code send it; "
         "logs of proxies may keep it (no)",
         kind=yes_or_no,
+        alone=True,
     )
     labs: int = option(2, "N", "number of labs (2)", kind=int, least=1, most=MOST_PROCESSES)
     gateways: int = option(2, "M", "number of gateways (2)", kind=int, least=1, most=MOST_PROCESSES)
