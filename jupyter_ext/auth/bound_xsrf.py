@@ -12,19 +12,23 @@ from collections.abc import Sequence
 
 from tornado.web import RequestHandler
 
+HEADER = "X-Fleet-XSRF"
+"""In answers to calls with a login: the token that the next call must carry."""
 _PURPOSE = b"jupyter-fleet xsrf"
 _VERSION = 2
 
 
 def bind_xsrf(handler: RequestHandler, secrets: Sequence[bytes], session_id: str) -> bool:
-    """Let `handler` accept this login's token alone; whether the browser has the newest one, of the
-    first secret, in its cookie. `renew_xsrf` gives it that one."""
+    """Let `handler` accept this login's token alone, of any secret, whatever is in the cookie;
+    whether the browser has the newest one, of the first secret, there. `renew_xsrf` gives it that
+    one."""
     tokens = [_token(secret, session_id) for secret in secrets]
-    version, sent, _ = handler._get_raw_xsrf_token()
-    known = [one for one in tokens if version is not None and hmac.compare_digest(sent, one)]
+    version, kept, _ = handler._get_raw_xsrf_token()
+    in_cookie = [one for one in tokens if version is not None and hmac.compare_digest(kept, one)]
+    known = [one for one in tokens if hmac.compare_digest(_sent(handler), one)] or in_cookie
     # Tornado sets the cookie of a token without a version.
     _expect(handler, _VERSION if known else None, (known or tokens)[0])
-    return known[:1] == tokens[:1]
+    return in_cookie[:1] == tokens[:1]
 
 
 def renew_xsrf(handler: RequestHandler, secrets: Sequence[bytes], session_id: str) -> None:
@@ -42,6 +46,18 @@ def _expect(handler: RequestHandler, version: int | None, token: bytes) -> None:
     handler.__dict__.pop("_xsrf_token", None)
 
 
+def tell_xsrf(handler: RequestHandler, secrets: Sequence[bytes], session_id: str) -> None:
+    """Say in the answer which token its page needs: another server at the same host name, such as a
+    second fleet, may have replaced the cookie."""
+    handler.set_header(HEADER, _token(secrets[0], session_id).hex())
+
+
 def _token(secret: bytes, session_id: str) -> bytes:
     key = hmac.digest(secret, _PURPOSE, "sha256")
     return hmac.digest(key, session_id.encode(), "sha256")[:16]
+
+
+def _sent(handler: RequestHandler) -> bytes:
+    """The token with which a page has sent a request; empty without one."""
+    _, token, _ = handler._decode_xsrf_token(handler.request.headers.get("X-XSRFToken", ""))
+    return token or b""

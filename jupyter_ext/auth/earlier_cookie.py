@@ -2,6 +2,9 @@
 
 Labs of this version accept it, so that an upgrade signs nobody out, and set it as long as labs of
 the version before, which know no other, are alive.
+
+Those labs sign out by removing it from the browser, and nothing else. So a browser that was given
+both cookies has a mark, and one with the mark alone has been signed out there.
 """
 
 from __future__ import annotations
@@ -12,15 +15,35 @@ from typing import Any
 from tornado.web import RequestHandler
 
 from jupyter_ext.auth.login_cookies import LONGEST, PAST
+from jupyter_ext.logins.logins import Logins
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 NAME = "jupyter-fleet-login"
+MARK = f"{NAME}-too"
 _DAY = 86400
+ENDED = "this login has ended: sign in again"
 _FOREIGN = "the login does not belong to this fleet: sign in again"
 
 
-def read(handler: RequestHandler, verifier: TokenVerifier) -> tuple[Identity | None, str]:
+async def find(
+    handler: RequestHandler, verifier: TokenVerifier, logins: Logins
+) -> tuple[Identity | None, str]:
     """Who is signed in by this cookie, or why nobody is; empty without a cookie."""
+    identity, problem = _read(handler, verifier)
+    if identity is not None and await logins.token_has_ended(identity):
+        return None, ENDED
+    return identity, problem
+
+
+async def end(handler: RequestHandler, verifier: TokenVerifier, logins: Logins) -> None:
+    """Have no lab of this version accept the cookie any more; raises LoginsAway. Labs of the
+    version before do so until its token expires, if somebody has kept it."""
+    identity, _ = _read(handler, verifier)
+    if identity is not None:
+        await logins.end_token(identity)
+
+
+def _read(handler: RequestHandler, verifier: TokenVerifier) -> tuple[Identity | None, str]:
     # The token decides how long a login is valid.
     cookie = handler.get_secure_cookie(NAME, max_age_days=36500)
     if not cookie:
@@ -38,10 +61,17 @@ def set_cookie(handler: RequestHandler, identity: Identity, attributes: dict[str
         return False
     seconds = int(identity.expires - time.time()) + _DAY
     handler.set_cookie(NAME, value.decode(), max_age=seconds, **attributes)
+    handler.set_cookie(MARK, "1", max_age=seconds, **attributes)
     return True
+
+
+def was_removed(handler: RequestHandler) -> bool:
+    """Whether a lab of the version before has signed this browser out."""
+    return handler.get_cookie(MARK) is not None and handler.get_cookie(NAME) is None
 
 
 def clear(handler: RequestHandler, attributes: dict[str, Any]) -> None:
     """Remove it from the browser, if it is there."""
-    if handler.get_cookie(NAME) is not None:
-        handler.set_cookie(NAME, "", expires=PAST, **attributes)
+    for name in (NAME, MARK):
+        if handler.get_cookie(name) is not None:
+            handler.set_cookie(name, "", expires=PAST, **attributes)

@@ -19,7 +19,7 @@ from jupyter_ext.audit.audit_event import Outcome
 from jupyter_ext.audit.notes import note
 from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
-from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf
+from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf, tell_xsrf
 from jupyter_ext.auth.lab_secrets import secrets_of, tickets_of
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.login_cookies import LoginCookies
@@ -245,6 +245,9 @@ class FleetIdentityProvider(IdentityProvider):
         identity = None
         if session_id:
             try:
+                if earlier_cookie.was_removed(handler):
+                    await self.logins.end(session_id)
+                    raise LoginEnded(earlier_cookie.ENDED)
                 identity = await self.renewals.find(session_id, copy)
             except LoginEnded as error:
                 handler.login_problem = str(error)  # type: ignore[attr-defined]
@@ -258,7 +261,7 @@ class FleetIdentityProvider(IdentityProvider):
             note(handler, login=digest_of(session_id))
             self._renew(handler, session_id)
             return identity
-        identity, problem = earlier_cookie.read(handler, self.verifier)
+        identity, problem = await earlier_cookie.find(handler, self.verifier, self.logins)
         if identity is None:
             handler.login_problem = handler.login_problem or problem  # type: ignore[attr-defined]
             return None
@@ -296,7 +299,9 @@ class FleetIdentityProvider(IdentityProvider):
         # Not with files, which caches may keep.
         if not isinstance(handler, APIHandler) or isinstance(handler, WebSocketHandler):
             return
+        tell_xsrf(handler, secrets_of(handler), session_id)
         if not present:
+            # What is no part of the fleet's page looks for it there.
             renew_xsrf(handler, secrets_of(handler), session_id)
         copy = self.logins.new_copy(session_id)
         if copy is not None:
@@ -335,11 +340,12 @@ class FleetIdentityProvider(IdentityProvider):
         """End the login of this browser; raises 503 while the database is away."""
         cookies = self._cookies(handler)
         session_id, _ = cookies.read(handler)
-        if session_id:
-            try:
+        try:
+            if session_id:
                 await self.logins.end(session_id)
-            except LoginsAway as error:
-                raise web.HTTPError(503, str(error)) from error
+            await earlier_cookie.end(handler, self.verifier, self.logins)
+        except LoginsAway as error:
+            raise web.HTTPError(503, str(error)) from error
         self.clear_login_cookie(handler)
 
     def watch(

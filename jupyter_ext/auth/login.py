@@ -48,6 +48,10 @@ def home_of(identity: Identity) -> str:
 class FleetLoginHandler(LoginFormHandler):
     """Turns a token into a login and redirects to the requested page."""
 
+    def check_xsrf_cookie(self) -> None:
+        """The browser says which page has sent a form (`post`): a token for who is not signed in
+        would be in a cookie, and so in the hands of every port of the host."""
+
     @allow_unauthenticated
     async def get(self) -> None:
         """Log in with `?token=` that a person has typed, or show a form.
@@ -163,7 +167,6 @@ class FleetLoginHandler(LoginFormHandler):
         form = text.format(
             name=xhtml_escape(identity.display_name),
             action=xhtml_escape(url_path_join(self.base_url, "login")),
-            xsrf=self.xsrf_form_html(),
             next=xhtml_escape(self.get_argument("next", "")),
             kind=kind,
             value=xhtml_escape(value),
@@ -200,7 +203,6 @@ class FleetLoginHandler(LoginFormHandler):
             + FORM.format(
                 problem=xhtml_escape(problem),
                 action=xhtml_escape(url_path_join(self.base_url, "login")),
-                xsrf=self.xsrf_form_html(),
                 next=xhtml_escape(self.get_argument("next", "")),
             ),
         )

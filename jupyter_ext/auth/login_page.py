@@ -24,7 +24,6 @@ FORM = """
   <h1>Sign in</h1>
   <p class="problem" role="alert">{problem}</p>
   <form method="post" action="{action}">
-    {xsrf}
     <input type="hidden" name="next" value="{next}">
     <label for="token">Paste the token that your platform gave you.</label>
     <input id="token" name="token" type="password" autocomplete="off" required autofocus>
@@ -44,7 +43,6 @@ CONFIRM = """
   <p>A link has led you here. If you did not expect this name, close this tab: {name} can see
   what you do after you have signed in.</p>
   <form method="post" action="{action}">
-    {xsrf}
     <input type="hidden" name="next" value="{next}">
     <input type="hidden" name="{kind}" value="{value}">
     <button type="submit">Sign in as {name}</button>
@@ -79,7 +77,6 @@ START = """
 # The code is used up by sending the form: looking at the page, as previews do, is no sign-in.
 GO_ON = """
   <form method="post" action="{action}">
-    {xsrf}
     <input type="hidden" name="next" value="{next}">
     <input type="hidden" name="{kind}" value="{value}">
     <button type="submit">Sign in as {name}</button>

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.settings import Member
+from jupyter_ext.fleet.member import Member
 from jupyter_ext.fleet.supervisor import ProcessState
 
 START_SECONDS = 120.0

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_ext.fleet.advertised_address import is_loopback
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.cluster_answers import cluster_answers, warnings
 from jupyter_ext.fleet.data_dir import DataDir
@@ -34,6 +33,7 @@ from jupyter_ext.fleet.kernels import (
 )
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.login_link import DEMO_USER, add_token_options, demo_token, login_link
+from jupyter_ext.fleet.notices import notices
 from jupyter_ext.fleet.revoking import revoke
 from jupyter_ext.fleet.secrets_command import run_secrets, secrets_arguments
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
@@ -220,7 +220,8 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     )
     network = network_notice(settings, kernel_python, data_dir, as_root=as_root)
     about_kernels = [*walls, network]
-    for line in [*notices(settings), *dropped, *warnings(answers, settings), *about_kernels, room]:
+    about_fleet = [*notices(settings, data_dir), *dropped, *warnings(answers, settings)]
+    for line in [*about_fleet, *about_kernels, room]:
         if line:
             print(line, file=sys.stderr)
     return 0 if asked is None else supervise(data_dir, asked)
@@ -238,29 +239,6 @@ def _kernels_now(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
     """The models of all kernels; empty if no gateway says."""
     path = "/api/kernels"
     return first_answer(data_dir, settings, "gateway", path, seconds=KERNELS_SECONDS) or []
-
-
-def notices(settings: Settings) -> list[str]:
-    """What an operator must know about a fleet that clusters connect to."""
-    if settings.advertise is None:
-        if settings.kubeconfig is None and settings.yarn_conf is None:
-            return []
-        return [
-            "Gateways listen on 127.0.0.1 alone, which pods and containers cannot reach: name an "
-            "address of this machine that they can connect to with `jupyter fleet up --advertise "
-            "HOST`, else their kernels do not start"
-        ]
-    ports = [str(settings.ports[name]) for name in settings.gateway_names]
-    several = "s" if len(ports) > 1 else ""
-    lines = [
-        f"Gateways also listen on {settings.advertise}, without encryption: let the machines of "
-        f"your clusters, and nobody else, connect to port{several} {', '.join(ports)}"
-    ]
-    if is_loopback(settings.advertise):
-        lines.append(
-            f"{settings.advertise} is a loopback address: only programs of this machine reach it"
-        )
-    return lines
 
 
 def asked_to_end() -> threading.Event:

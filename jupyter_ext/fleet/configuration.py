@@ -15,6 +15,7 @@ from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.kernel_network import network_config
 from jupyter_ext.fleet.kubeconfig import PROJECT
+from jupyter_ext.fleet.lab_logins import host_config, login_config
 from jupyter_ext.fleet.limits import gateway_limits
 from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -150,6 +151,7 @@ def lab_config(
             "identity_provider_class": "jupyter_ext.auth.identity_provider.FleetIdentityProvider",
             "contents_manager_class": "jupyter_ext.contents.manager.FleetContentsManager",
             "cookie_secret_file": str(secrets.cookie_secret),
+            **host_config(settings),
             # Also where the package is not installed but only in PYTHONPATH.
             "jpserver_extensions": {
                 "jupyter_ext": True,
@@ -165,6 +167,7 @@ def lab_config(
         },
         "Audit": audit_config(name, data_dir),
         "NotebookNotary": {"secret_file": str(secrets.notary_secret)},
+        "FleetIdentityProvider": login_config(settings),
         "JupyterFleet": {
             "database_url": settings.database or data_dir.lab_database,
             "bucket_url": bucket_url(settings),

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_ext.fleet.advertised_address import in_url
+from jupyter_ext.fleet.browser_address import listen_addresses
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.ports import FRONT_INSIDE, KERNEL_FRONT
+from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 
 
@@ -19,7 +21,9 @@ def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_roo
     return _filled_in(
         template,
         {
-            "LISTEN": "\n        ".join(_listens(settings)),
+            "LISTEN": "\n        ".join(_listens(settings, SecretFiles(data_dir.secrets))),
+            # Errors quote requests, with the tokens that are in their addresses.
+            "ERRORS": "crit" if settings.token_in_url else "warn",
             "LABS": _labs(settings, "max_fails=0"),
             "PAGE_LABS": _labs(settings, "max_fails=1 fail_timeout=5s"),
             "STATE": str(data_dir.front),
@@ -51,13 +55,14 @@ def kernel_front_config(
     )
 
 
-def _listens(settings: Settings) -> list[str]:
-    """The front's directives for its address, and with a certificate for https."""
-    certificate = settings.tls_cert
-    if certificate is None:
-        return [f"listen 127.0.0.1:{settings.port};"]
+def _listens(settings: Settings, secrets: SecretFiles) -> list[str]:
+    """The front's directives for its addresses, and with a certificate for https."""
+    addresses = [in_url(one) for one in listen_addresses(settings.listen)]
+    if not settings.serves_https:
+        return [f"listen {one}:{settings.port};" for one in addresses]
+    certificate = settings.tls_cert or str(secrets.front_certificate)
     return [
-        f"listen 127.0.0.1:{settings.port} ssl;",
+        *(f"listen {one}:{settings.port} ssl;" for one in addresses),
         # A reload is needed when the file has changed, and only then.
         f"# certificate {hashlib.sha256(Path(certificate).read_bytes()).hexdigest()[:16]}",
         f'ssl_certificate "{certificate}";',

@@ -30,13 +30,6 @@ def folders(text: str) -> str:
     )
 
 
-def yes_or_no(text: str) -> bool:
-    """The value of `--trust-everyone`."""
-    if text not in ("yes", "no"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
-    return text == "yes"
-
-
 def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> bool:
     """Whether kernels will have walls. Raises `FleetError` if they must, and cannot."""
     if mode == "none":

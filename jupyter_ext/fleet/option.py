@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
 
 
@@ -33,9 +37,34 @@ class Option:
     """The environment variable that is used if the option is not given."""
 
 
+def yes_or_no(text: str) -> bool:
+    """The kind of an option that is on or off."""
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return text == "yes"
+
+
 def option(default: Any, metavar: str, help: str, **rest: Any) -> Any:
     """A field of `Settings` that `up` has an option for: ``--NAME``, with hyphens."""
     return field(default=default, metadata={"option": Option(metavar, help, **rest)})
+
+
+def checked(flag: str, one: Option, value: Any) -> Any:
+    """The value of the option `flag` as it is kept; raises `FleetError` for one that is not
+    valid."""
+    if one.unset is not None and value == one.unset:
+        return None
+    if one.zero is not None and value == 0:
+        return value
+    if (one.least is not None and not value >= one.least) or (
+        one.most is not None and not value <= one.most
+    ):
+        raise FleetError(f"{flag} {typed(one, value)} is out of range: use {bounds(one)}")
+    if one.kind is str and not value.strip():
+        raise FleetError(f"{flag} is empty: give it a value, or leave it out")
+    if one.path:
+        return os.path.abspath(Path(value).expanduser())
+    return value
 
 
 def bounds(one: Option) -> str:

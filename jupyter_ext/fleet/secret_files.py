@@ -93,6 +93,11 @@ class SecretFiles:
         return self.folder / "login_keys.json"
 
     @property
+    def front_certificate(self) -> Path:
+        """The certificate that `up` has made for the front, with its key."""
+        return self.folder / "front.pem"
+
+    @property
     def store_identities(self) -> Path:
         """The embedded store's accounts."""
         return self.folder / "s3.json"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from jupyter_ext.fleet.advertised_address import in_url
+from jupyter_ext.fleet.browser_address import host_for_browsers, public_address, reaches_others
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernel_walls import folders, walls_mode, yes_or_no
+from jupyter_ext.fleet.kernel_walls import folders, walls_mode
+from jupyter_ext.fleet.member import Member
 from jupyter_ext.fleet.network_options import allowed_addresses, network_mode
-from jupyter_ext.fleet.option import Option, bounds, option, shown, typed
+from jupyter_ext.fleet.option import Option, checked, option, shown, yes_or_no
 from jupyter_ext.fleet.ports import FRONT, FRONT_INSIDE, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size
 from jupyter_ext.platform.private_file import write_private
@@ -29,16 +29,6 @@ LEAST_MEMORY = 100 * 2**20
 LEAST_IDLE_SECONDS = 20
 CULL_WARNING_SECONDS = 600
 """Unless `up` is told otherwise; half of the idle time where that is less."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One process of a fleet."""
-
-    name: str
-    role: str
-    """``front``, ``kernel-front``, ``lab``, ``gateway`` or ``store``."""
-    url: str
 
 
 @dataclass(frozen=True)
@@ -75,6 +65,40 @@ class Settings:
         "the certificate's private key (PEM), if it is not in the same file",
         unset="",
         path=True,
+    )
+    listen: str | None = option(
+        None,
+        "ADDRESS",
+        "address of this machine at which browsers of other machines reach the front (0.0.0.0: "
+        "all); '' for 127.0.0.1 only",
+        unset="",
+        needs_down="open pages know the address",
+    )
+    insecure_http: bool = option(
+        False,
+        "yes|no",
+        "serve http at the address of --listen, readable for whoever listens on that network, "
+        "instead of https with a certificate that `up` makes (no)",
+        kind=yes_or_no,
+        alone=True,
+        needs_down="open pages know the address",
+    )
+    public_url: str | None = option(
+        None,
+        "URL",
+        "the fleet's address in browsers if a proxy is in front of it, for example "
+        "https://fleet.example; '' for none",
+        kind=public_address,
+        unset="",
+        needs_down="open pages know the address",
+    )
+    token_in_url: bool = option(
+        False,
+        "yes|no",
+        "accept a token as ?token=… with every call, as desktop editors such as VS Code send it; "
+        "logs of proxies may keep it (no)",
+        kind=yes_or_no,
+        alone=True,
     )
     labs: int = option(2, "N", "number of labs (2)", kind=int, least=1, most=MOST_PROCESSES)
     gateways: int = option(2, "M", "number of gateways (2)", kind=int, least=1, most=MOST_PROCESSES)
@@ -266,12 +290,12 @@ class Settings:
     def port_names(self) -> list[str]:
         """The programs, other than the front, that need a port."""
         store = () if self.bucket else STORE_PORTS
-        inside = () if self.tls_cert is None else (FRONT_INSIDE,)
+        inside = (FRONT_INSIDE,) if self.serves_https else ()
         return [*self.lab_names, *self.gateway_names, KERNEL_FRONT, *inside, *store]
 
     def url(self, name: str = FRONT) -> str:
         """Address of a program for the others on this machine, by default of the front."""
-        if name == FRONT and self.tls_cert is not None:
+        if name == FRONT and self.serves_https:
             name = FRONT_INSIDE
         port = self.port if name == FRONT else self.ports[name]
         return f"http://127.0.0.1:{port}"
@@ -279,7 +303,19 @@ class Settings:
     @property
     def browser_url(self) -> str:
         """Address of the front for browsers."""
-        return f"{'http' if self.tls_cert is None else 'https'}://127.0.0.1:{self.port}"
+        scheme = "https" if self.serves_https else "http"
+        return self.public_url or f"{scheme}://{host_for_browsers(self.listen)}:{self.port}"
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether the front serves https with a certificate that `up` makes."""
+        plain = self.insecure_http or self.tls_cert is not None
+        return reaches_others(self.listen) and not plain
+
+    @property
+    def serves_https(self) -> bool:
+        """Whether the front ends TLS itself."""
+        return self.tls_cert is not None or self.self_signed
 
     def advertised_url(self, name: str) -> str:
         """Address of a gateway for labs, agents and the other gateways; of the front's listener for
@@ -303,7 +339,7 @@ class Settings:
     def changed(self, told: Mapping[str, Any]) -> Settings:
         """These settings, replaced by those of ``told`` that are not None; raises `FleetError`."""
         values = {
-            name: _checked(name, OPTIONS[name], value)
+            name: checked(flag(name), OPTIONS[name], value)
             for name, value in told.items()
             if value is not None
         }
@@ -372,22 +408,6 @@ def told_settings(options: Mapping[str, Any], environment: Mapping[str, str]) ->
             value = environment.get(one.variable) or None
         told[name] = value
     return told
-
-
-def _checked(name: str, one: Option, value: Any) -> Any:
-    if one.unset is not None and value == one.unset:
-        return None
-    if one.zero is not None and value == 0:
-        return value
-    if (one.least is not None and not value >= one.least) or (
-        one.most is not None and not value <= one.most
-    ):
-        raise FleetError(f"{flag(name)} {typed(one, value)} is out of range: use {bounds(one)}")
-    if one.kind is str and not value.strip():
-        raise FleetError(f"{flag(name)} is empty: give it a value, or leave it out")
-    if one.path:
-        return os.path.abspath(Path(value).expanduser())
-    return value
 
 
 def load_settings(data_dir: DataDir) -> Settings | None:

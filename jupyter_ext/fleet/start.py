@@ -16,6 +16,7 @@ from jupyter_ext.contents import bucket
 from jupyter_ext.database import engine
 from jupyter_ext.fleet.advertised_address import addresses_of
 from jupyter_ext.fleet.answering import answers, last_words, wait_for
+from jupyter_ext.fleet.browser_address import check_listen
 from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.certificate import check_certificate
 from jupyter_ext.fleet.clusters import find_clusters, with_context
@@ -40,6 +41,7 @@ from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
 from jupyter_ext.fleet.rollout import rollout
 from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.self_signed import keep_certificate, names_of_machine
 from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
 from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
@@ -115,6 +117,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     settings = with_context(settings, clusters)
     check_launch_policy(settings.launch_policy)
     check_certificate(settings.tls_cert, settings.tls_key)
+    check_listen(settings.listen)
     held = held_ports(running, before.port, before.ports)
     addresses = [] if settings.advertise is None else addresses_of(settings.advertise)
     held_there = held if settings.advertise == before.advertise else ()
@@ -129,12 +132,19 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
             advertised=free_or_held(held_there, addresses),
         ),
     )
+    if settings.listen is not None and not free_or_held(held, [settings.listen])(settings.port):
+        raise FleetError(
+            f"port {settings.port} of {settings.listen} is in use by another program: stop that "
+            "program, or choose another port with --port"
+        )
     if settings.bucket is not None:
         kept = settings.bucket_environment if settings.bucket == before.bucket else {}
         told = {**kept, **bucket_environment(os.environ)}
         settings = replace(settings, bucket_environment=told)
     secrets = SecretFiles(data_dir.secrets)
     secrets.create()
+    if settings.self_signed and settings.listen is not None:
+        keep_certificate(secrets.front_certificate, names_of_machine(settings.listen))
     if settings.bucket is not None:
         secrets.keep_bucket_credentials(os.environ)
     aws = store_environment(settings, secrets, os.environ)

@@ -13,8 +13,9 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.login_link import demo_token, login_link
+from jupyter_ext.fleet.member import Member
 from jupyter_ext.fleet.option import shown_url
-from jupyter_ext.fleet.settings import Member, Settings
+from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
 from jupyter_ext.fleet.table import table
 from jupyter_ext.wire.routes import GATEWAYS_ROUTE

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -85,7 +85,7 @@ class Logins:
         self._most = most
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
-        self._reading: dict[str, tuple[float, asyncio.Task[str | None]]] = {}
+        self._reading: dict[str, tuple[float, asyncio.Task[Any]]] = {}
 
     async def begin(self, identity: Identity) -> str:
         """Keep a new login for the holder of a verified token; its ID, for the browser alone.
@@ -123,7 +123,7 @@ class Logins:
             self._known.move_to_end(digest)
             return self._still_valid(digest, known)
         try:
-            sealed = await self._read(digest)
+            sealed = await self._read(digest, store.token_of)
         except (DatabaseUnavailable, TimeoutError) as error:
             return self._from_copy(digest, copy, error)
         if sealed is None:
@@ -155,12 +155,46 @@ class Logins:
             known.identity, known.basis = identity, self._verifier.basis()
             known.copied = float("-inf")
 
+    async def end_token(self, identity: Identity) -> None:
+        """End what a cookie with the token itself stands for, at all labs of this version.
+
+        Raises LoginsAway.
+        """
+        digest = digest_of(identity.token)
+        sealed = seal_token(self._box, digest, identity.token)
+        end = partial(
+            store.end_token,
+            digest=digest,
+            username=identity.user,
+            token=sealed,
+            expires=identity.expires,
+        )
+        await self._change(end)
+        self._forget(digest)
+
+    async def token_has_ended(self, identity: Identity) -> bool:
+        """Whether `end_token` was called for it at any lab; if nobody can tell, it was not."""
+        digest = digest_of(identity.token)
+        known = self._known.get(digest)
+        if digest in self._ended or (known is not None and time.monotonic() < known.until):
+            return digest in self._ended
+        try:
+            if await self._read(digest, store.has_ended):
+                self._forget(digest)
+        except (DatabaseUnavailable, TimeoutError):
+            return False
+        if digest not in self._ended:
+            self._remember(digest, identity, KNOWN_SECONDS)
+        return digest in self._ended
+
     async def end(self, session_id: str) -> None:
         """End a login everywhere; other labs know it within `KNOWN_SECONDS`.
 
         Raises LoginsAway: then the login goes on.
         """
         digest = digest_of(session_id)
+        if digest in self._ended or not is_session_id(self._box, session_id):
+            return
         await self._change(partial(store.end_login, digest=digest))
         self._forget(digest)
 
@@ -179,14 +213,14 @@ class Logins:
                 "nobody can sign in or out while the database is away: try again in a moment"
             ) from error
 
-    async def _read(self, digest: str) -> str | None:
+    async def _read(self, digest: str, function: Callable[..., Any]) -> Any:
         """What the database has; raises DatabaseUnavailable, or TimeoutError if it does not answer
         in time."""
         now = time.monotonic()
         started, reading = self._reading.get(digest, (now, None))
         if reading is None:
             reading = asyncio.ensure_future(
-                self._database.run(partial(store.token_of, digest=digest), read_only=True)
+                self._database.run(partial(function, digest=digest), read_only=True)
             )
             self._reading[digest] = (now, reading)
             reading.add_done_callback(lambda done: self._read_ended(digest, done))
@@ -194,7 +228,7 @@ class Logins:
             # One request may give up: the others wait for the same answer.
             return await asyncio.shield(reading)
 
-    def _read_ended(self, digest: str, done: asyncio.Task[str | None]) -> None:
+    def _read_ended(self, digest: str, done: asyncio.Task[Any]) -> None:
         self._reading.pop(digest, None)
         if not done.cancelled():
             # It is logged where it is raised; perhaps nobody waits for it any more.

@@ -72,6 +72,32 @@ def keep_renewed(connection: Connection, digest: str, token: str, expires: float
     return bool(connection.execute(update(login).where(living).values(**renewed)).rowcount)
 
 
+def end_token(
+    connection: Connection, digest: str, username: str, token: str, expires: float
+) -> None:
+    """Remember until `expires` that the login of a token has ended which has no row of its own."""
+    if has_ended(connection, digest):
+        return
+    until = datetime.fromtimestamp(expires, UTC)
+    connection.execute(
+        insert(login).values(
+            digest=digest,
+            username=username,
+            token=token,
+            created=now_utc(connection),
+            expires=until,
+            # Rows are kept for a while after that.
+            ended=until,
+        )
+    )
+
+
+def has_ended(connection: Connection, digest: str) -> bool:
+    """Whether there is a login that has ended."""
+    query = select(login.c.digest).where(login.c.digest == digest, login.c.ended.is_not(None))
+    return connection.execute(query).first() is not None
+
+
 def end_login(connection: Connection, digest: str) -> None:
     """End a login, if there is one."""
     ended = update(login).where(login.c.digest == digest, login.c.ended.is_(None))

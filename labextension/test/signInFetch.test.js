@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { heldFetch } from '../lib/user/signInFetch.js';
 import { SignIn } from '../lib/user/signIn.js';
+import { learnXsrf } from '../lib/user/xsrfToken.js';
 
 globalThis.document = { cookie: '_xsrf=new' };
 
@@ -62,6 +63,37 @@ test('a refused request is sent again, whole, when the same person is back', asy
     ['{"a": 1}', '{"a": 1}']
   );
   assert.equal(server.sent[1].xsrf, 'new');
+});
+
+test('a request that had another token against forged requests is sent again, once', async () => {
+  // Another fleet at the same host name has put its own token into the cookie.
+  const signIn = new SignIn(async () => {
+    learnXsrf(new Headers({ 'X-Fleet-XSRF': 'mine' }));
+    return 'ann';
+  });
+  await signIn.start();
+  learnXsrf(new Headers({ 'X-Fleet-XSRF': 'of an earlier login' }));
+  const sent = [];
+  const answer = async request => {
+    sent.push([request.headers.get('X-XSRFToken'), await request.text()]);
+    return new Response(null, { status: sent.at(-1)[0] === 'mine' ? 200 : 403 });
+  };
+  const fetch = heldFetch(answer, signIn);
+  // JupyterLab has found no cookie.
+  assert.equal((await fetch(`${URL}/sessions`, { method: 'POST', body: 'a' })).status, 200);
+  assert.deepEqual(sent, [
+    ['of an earlier login', 'a'],
+    ['mine', 'a']
+  ]);
+  globalThis.document.cookie = "_xsrf=another fleet's";
+  assert.equal((await fetch(`${URL}/sessions`, { method: 'POST', body: 'b' })).status, 200);
+  assert.deepEqual(sent[2], ['mine', 'b']);
+  const refusing = heldFetch(async request => {
+    sent.push(request.method);
+    return new Response(null, { status: 403 });
+  }, signIn);
+  assert.equal((await refusing(`${URL}/sessions`, { method: 'POST' })).status, 403);
+  assert.deepEqual(sent.slice(3), ['POST'], 'a right is missing');
 });
 
 test('a save is refused at once', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { signOut } from '../lib/user/signOut.js';
-import { xsrfToken } from '../lib/user/xsrfToken.js';
+import { learnXsrf, pageXsrf, xsrfToken } from '../lib/user/xsrfToken.js';
 
 test('the last token against forged requests in the cookies of a page counts', () => {
   assert.equal(xsrfToken('a=b; _xsrf=one; c=d'), 'one');
@@ -30,4 +30,11 @@ test('a person is signed out by a form that a link cannot send', () => {
   assert.deepEqual(form.parts, [token]);
   assert.deepEqual([token.name, token.value], ['_xsrf', 'mine']);
   assert.equal(form.sent, 1);
+});
+
+test('what a lab has told counts more than a cookie, which other ports may set', () => {
+  assert.equal(pageXsrf('_xsrf=one'), 'one');
+  learnXsrf(new Headers({ 'X-Fleet-XSRF': 'mine' }));
+  learnXsrf(new Headers());
+  assert.equal(pageXsrf('_xsrf=one'), 'mine');
 });

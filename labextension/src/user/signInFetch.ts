@@ -1,5 +1,5 @@
 import type { SignIn } from './signIn.js';
-import { xsrfToken } from './xsrfToken.js';
+import { learnXsrf, pageXsrf } from './xsrfToken.js';
 
 export type Fetch = (input: RequestInfo, init?: RequestInit) => Promise<Response>;
 
@@ -25,15 +25,18 @@ export function heldFetch(fetch: Fetch, signIn: SignIn): Fetch {
       await signIn.whenIn();
     }
     for (let again = false; ; again = true) {
-      const response = await fetch(named(request.clone(), signIn.user));
+      const xsrf = pageXsrf(document.cookie);
+      const response = await fetch(named(request.clone(), signIn.user, xsrf));
+      learnXsrf(response.headers);
       if (response.status !== 401 && response.status !== 403) {
         return isAboutKernel(request) && [502, 504].includes(response.status)
           ? unavailable(response)
           : response;
       }
       if (await signIn.check()) {
-        // A 403 is about a right. A 401 may have crossed with a new login: one more try.
-        if (again || response.status === 403) {
+        // A 401 may have crossed with a new login, which also brings another token against forged
+        // requests: one more try. Any other 403 is about a right.
+        if (again || (response.status === 403 && pageXsrf(document.cookie) === xsrf)) {
           return response;
         }
         continue;
@@ -69,13 +72,12 @@ function isAct(request: Request): boolean {
   return request.method !== 'GET' && !new URL(request.url).pathname.includes('/lab/api/');
 }
 
-function named(request: Request, user: string | null): Request {
+function named(request: Request, user: string | null, xsrf: string | null): Request {
   if (user !== null) {
     request.headers.set(USER_HEADER, encodeURIComponent(user));
   }
-  // A login may have brought another token against forged requests.
-  const xsrf = xsrfToken(document.cookie);
-  if (xsrf !== null && request.headers.has('X-XSRFToken')) {
+  // JupyterLab has taken it from the cookie, or has found none there.
+  if (xsrf !== null && (request.method !== 'GET' || request.headers.has('X-XSRFToken'))) {
     request.headers.set('X-XSRFToken', xsrf);
   }
   return request;

@@ -5,6 +5,7 @@ import { Token } from '@lumino/coreutils';
 import type { IUserModel } from './fleetUser.js';
 import { inFleet, learnRoles } from './pageUser.js';
 import { SignIn } from './signIn.js';
+import { learnXsrf } from './xsrfToken.js';
 
 /** The login of this page; null on a server without the fleet. */
 export const ISignIn = new Token<SignIn | null>(
@@ -45,6 +46,7 @@ async function whoAmI(): Promise<string | null | undefined> {
     cache: 'no-store',
     credentials: 'same-origin'
   });
+  learnXsrf(answer.headers);
   if (answer.status === 401 || answer.status === 403) {
     return null;
   }

@@ -1,6 +1,6 @@
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 
-import { xsrfToken } from './xsrfToken.js';
+import { pageXsrf } from './xsrfToken.js';
 
 /** Leave the page and end the login on the server: only a request of our own page may do that. */
 export function signOut(document: Document): void {
@@ -10,7 +10,7 @@ export function signOut(document: Document): void {
   form.hidden = true;
   const token = document.createElement('input');
   token.name = '_xsrf';
-  token.value = xsrfToken(document.cookie) ?? '';
+  token.value = pageXsrf(document.cookie) ?? '';
   form.append(token);
   document.body.append(form);
   form.submit();

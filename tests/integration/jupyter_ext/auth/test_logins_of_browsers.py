@@ -127,6 +127,30 @@ def test_a_port_that_sets_the_token_against_forged_requests_gains_nothing(
     assert session.post(f"{url}/api/contents/demo", json=body, headers=headers).ok
 
 
+def test_another_fleet_at_the_same_host_name_disturbs_no_page(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    theirs = browser(bare_labs).cookies["_xsrf"]
+    told = session.get(f"{url}/api/me").headers["X-Fleet-XSRF"]
+    body = {"type": "directory"}
+    for cookie in (theirs, "nonsense"):
+        # Its page asks something every few seconds, and puts its own token into the cookie.
+        session.cookies.set("_xsrf", cookie, domain="127.0.0.1", path="/")
+        headers = {"Origin": url, "X-XSRFToken": told}
+        made = session.post(f"{url}/api/contents/demo", json=body, headers=headers)
+        assert made.status_code == 201, made.text
+    assert "X-Fleet-XSRF" not in requests.get(f"{url}/api").headers
+    # The form to sign in depends on no cookie either.
+    stranger = requests.Session()
+    stranger.get(f"{url}/login")
+    stranger.cookies.set("_xsrf", theirs, domain="127.0.0.1", path="/")
+    form = {"token": token(bare_labs)}
+    own = {"Origin": url}
+    done = stranger.post(f"{url}/login", data=form, headers=own, allow_redirects=False)
+    assert done.status_code == 302, done.text
+    assert stranger.get(f"{url}/api/me").status_code == 200
+
+
 def test_who_signs_in_again_leaves_no_earlier_login_behind(bare_labs: Labs) -> None:
     session = browser(bare_labs)
     url = bare_labs.urls[1]

@@ -62,6 +62,17 @@ def works_at(labs: Labs, session: requests.Session, number: int) -> bool:
     return session.get(f"{url}/api/me").status_code == 200 and made.status_code == 201
 
 
+def sign_out(labs: Labs, session: requests.Session, number: int) -> None:
+    """At a lab of this version by a form, at one of the version before by a link."""
+    url = labs.urls[number]
+    if number == 0:
+        form = {"_xsrf": session.cookies["_xsrf"]}
+        answer = session.post(f"{url}/logout", data=form, headers={"Origin": url})
+    else:
+        answer = session.get(f"{url}/logout")
+    assert answer.status_code == 200, answer.text
+
+
 def earlier_lab_is_known(labs: Labs) -> bool:
     database = Database(labs.database_url)
     query = "SELECT 1 FROM fleet_lease WHERE name = 'session sweep'"
@@ -89,6 +100,18 @@ def test_logins_outlive_an_upgrade_and_the_way_to_it(labs: Labs) -> None:
     assert NOW in early.cookies
     for number in (0, 1, 0):
         assert works_at(labs, early, number), number
+
+    # Who signs out at either is out at the labs of this version, also with a cookie that was kept.
+    for number in (0, 1):
+        gone = browser(labs, 0, "bob")
+        kept = gone.cookies.get_dict()
+        assert works_at(labs, gone, 0)
+        sign_out(labs, gone, number)
+        assert not works_at(labs, gone, 0), number
+        if number == 0:
+            alone = requests.get(f"{labs.urls[0]}/api/contents", cookies={BEFORE: kept[BEFORE]})
+            assert alone.status_code == 401
+            assert "has ended" in alone.text
 
     upgrade(labs, 1)
     for session in (early, late):

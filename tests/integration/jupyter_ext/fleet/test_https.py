@@ -1,6 +1,10 @@
 """A fleet whose front serves https."""
 
 import json
+import os
+import re
+import signal
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -26,6 +30,60 @@ def served(port: int) -> str:
     return ssl.get_server_certificate(("127.0.0.1", port))
 
 
+def sign_in(session: requests.Session, link: str) -> None:
+    """What a browser does with a link that its user has clicked."""
+    page = session.get(link, headers={"Sec-Fetch-Site": "none"})
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    url, _, _ = link.partition("?")
+    answer = session.post(url, data=form, headers={"Origin": url.removesuffix("/login")})
+    assert answer.url.endswith("/lab/tree/demo"), answer.text
+
+
+def test_a_front_that_others_reach_has_a_certificate_and_no_log_has_a_token(fleet) -> None:
+    small = ("--labs", "1", "--gateways", "1")
+    fleet.up(*small, "--listen", "0.0.0.0", "--token-in-url", "yes")
+    certificate = str(fleet.data_dir.secrets / "front.pem")
+    with open(certificate) as file:
+        assert served(fleet.port) in file.read()
+    url = f"https://127.0.0.1:{fleet.port}"
+    token = fleet.run("token", "ada").strip()
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = certificate
+        link = fleet.run("login-link").strip()
+        assert link.startswith(f"https://{socket.gethostname()}:{fleet.port}/login?code=")
+        sign_in(session, link.replace(socket.gethostname(), "127.0.0.1"))
+        assert session.get(f"{url}/api/me").json()["identity"]["username"] == "demo"
+        # Labs serve every name of the machine.
+        named = {"Host": "machine.example", "Authorization": f"Bearer {token}"}
+        assert session.get(f"{url}/api/me", headers=named).status_code == 200
+
+    # As VS Code calls a server, with nothing but the address.
+    with requests.Session() as editor:
+        editor.trust_env = False
+        editor.verify = certificate
+        specs = editor.get(f"{url}/api/kernelspecs?token={token}")
+        assert "python" in specs.json()["kernelspecs"]
+        body = {"name": "python"}
+        kernel = editor.post(f"{url}/api/kernels?token={token}", json=body, timeout=60)
+        assert kernel.status_code == 201, kernel.text
+        channels = f"/api/kernels/{kernel.json()['id']}/channels?session_id=s&token={token}"
+        address = url.replace("https", "wss") + channels
+        websocket.create_connection(address, sslopt={"ca_certs": certificate}, timeout=30).close()
+        # The front says so in its log, and quotes what it was asked.
+        os.kill(fleet.processes()["lab-1"]["pid"], signal.SIGKILL)
+        for _ in range(3):
+            editor.get(f"{url}/api/kernelspecs?token={token}", timeout=30)
+    logs = list(fleet.data_dir.logs.iterdir())
+    assert logs
+    assert not any(token.encode() in file.read_bytes() for file in logs)
+
+    shown = served(fleet.port)
+    fleet.run("down", "--kernels")
+    fleet.run("up", "--detach")
+    assert served(fleet.port) == shown, "people have compared its fingerprint"
+
+
 def test_a_login_over_https_has_cookies_that_no_page_without_tls_can_set(fleet, tmp_path) -> None:
     certificate, key = make_certificate(tmp_path)
     small = ("--labs", "1", "--gateways", "1")
@@ -37,11 +95,11 @@ def test_a_login_over_https_has_cookies_that_no_page_without_tls_can_set(fleet, 
         # The environment may name other certificates.
         session.trust_env = False
         session.verify = certificate
-        assert session.get(status["login_url"]).status_code == 200
+        sign_in(session, status["login_url"])
         names = {cookie.name for cookie in session.cookies}
         assert names == {
-            "__Host-jupyter-fleet-session",
-            "__Host-jupyter-fleet-session-copy",
+            f"__Host-jupyter-fleet-session-{fleet.port}",
+            f"__Host-jupyter-fleet-session-{fleet.port}-copy",
             "_xsrf",
         }
         headers = {"Origin": url, "X-XSRFToken": session.cookies["_xsrf"]}
@@ -52,7 +110,8 @@ def test_a_login_over_https_has_cookies_that_no_page_without_tls_can_set(fleet, 
         inside = {**headers, "Origin": f"http://127.0.0.1:{fleet.port}"}
         assert not session.post(f"{url}/api/contents/demo", json=body, headers=inside).ok
         # Without the prefix it is no login.
-        plain = {"jupyter-fleet-session": session.cookies["__Host-jupyter-fleet-session"]}
+        name = f"jupyter-fleet-session-{fleet.port}"
+        plain = {name: session.cookies[f"__Host-{name}"]}
         assert requests.get(f"{url}/api/me", cookies=plain, verify=certificate).status_code == 403
         cookies = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
         websocket.create_connection(

@@ -8,7 +8,7 @@ import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import Application, HTTPError, RequestHandler
 
-from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf
+from jupyter_ext.auth.bound_xsrf import HEADER, bind_xsrf, renew_xsrf, tell_xsrf
 
 SECRET = b"of all labs"
 NEWER = b"of all labs, since today"
@@ -34,6 +34,18 @@ def test_the_token_of_a_login_is_accepted_at_every_lab() -> None:
     asked = handler(token, token)
     assert bind_xsrf(asked, [SECRET], "a"), "the browser has it"
     asked.check_xsrf_cookie()
+
+
+def test_what_an_answer_tells_is_accepted_whatever_is_in_the_cookie() -> None:
+    answered = handler("another fleet's")
+    tell_xsrf(answered, [SECRET], "a")
+    told = answered._headers[HEADER]
+    for cookie in ("another fleet's", token_of("b"), ""):
+        # Also by a lab that has a newer secret meanwhile.
+        for secrets in ([SECRET], [NEWER, SECRET]):
+            asked = handler(cookie, told)
+            assert not bind_xsrf(asked, secrets, "a")
+            asked.check_xsrf_cookie()
 
 
 @pytest.mark.parametrize(

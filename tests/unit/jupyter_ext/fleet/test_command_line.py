@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from jupyter_ext.fleet import command_line, secret_files
-from jupyter_ext.fleet.command_line import main, notices
+from jupyter_ext.fleet.command_line import main
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.notices import notices
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, save_settings
 from jupyter_ext.fleet.status import as_table, describe
@@ -216,20 +217,21 @@ def test_status_shows_where_clusters_reach_gateways_and_where_kernels_run():
     )
 
 
-def test_up_says_which_ports_clusters_connect_to():
+def test_up_says_which_ports_clusters_connect_to(known):
     ports = {"gateway-1": 11011, "gateway-2": 11012}
-    assert notices(Settings(ports=ports)) == []
+    assert notices(Settings(ports=ports), known) == []
     for cluster in ({"kubeconfig": "/k"}, {"yarn_conf": "/y"}):
-        [line] = notices(Settings(ports=ports, **cluster))
+        [line] = notices(Settings(ports=ports, **cluster), known)
         assert "cannot reach" in line
         assert "`jupyter fleet up --advertise HOST`" in line
-    [line] = notices(Settings(ports=ports, advertise="192.0.2.7"))
+    [line] = notices(Settings(ports=ports, advertise="192.0.2.7"), known)
     assert "192.0.2.7, without encryption" in line
     assert line.endswith("connect to ports 11011, 11012")
-    [line] = notices(Settings(gateways=1, ports=ports, advertise="192.0.2.7"))
+    [line] = notices(Settings(gateways=1, ports=ports, advertise="192.0.2.7"), known)
     assert line.endswith("connect to port 11011")
     assert (
-        "only programs of this machine" in notices(Settings(ports=ports, advertise="127.0.0.2"))[1]
+        "only programs of this machine"
+        in notices(Settings(ports=ports, advertise="127.0.0.2"), known)[1]
     )
 
 

@@ -13,8 +13,8 @@ from jupyter_ext.fleet.kernel_walls import (
     runs_code_of_one_user,
     walls_mode,
     walls_notices,
-    yes_or_no,
 )
+from jupyter_ext.fleet.option import yes_or_no
 from jupyter_ext.fleet.settings import Settings
 
 REFUSED = "unshare: Operation not permitted"

@@ -326,6 +326,36 @@ async def test_a_row_under_another_id_signs_nobody_in(
     assert sorted(found, key=str) == [None, "ada"]
 
 
+async def test_a_token_in_a_cookie_is_ended_at_every_lab_for_as_long_as_it_would_be_valid(
+    lab: Lab, other: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = [lab.signer.sign(user, {"demo": "owner"}, 7 * 86400) for user in ("ada", "bob")]
+    mine, theirs = (lab.verifier.verify(token) for token in signed)
+    for _ in range(20):
+        assert not await other.logins.token_has_ended(mine)
+    assert other.database.transactions == 1
+    await lab.logins.end_token(mine)
+    await lab.logins.end_token(mine)
+    assert await lab.logins.token_has_ended(mine)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + module.KNOWN_SECONDS + 1)
+    # Other logins that begin forget what has ended long ago.
+    await lab.begin()
+    assert await other.logins.token_has_ended(mine)
+    assert not await other.logins.token_has_ended(theirs)
+    other.database.away = True
+    assert await other.logins.token_has_ended(mine)
+
+
+async def test_what_is_no_login_costs_no_write_to_end(lab: Lab) -> None:
+    session_id = await lab.begin()
+    await lab.logins.end(session_id)
+    before = lab.database.transactions
+    for one in (session_id, secrets.token_urlsafe(32), "x"):
+        await lab.logins.end(one)
+    assert lab.database.transactions == before
+
+
 async def test_long_ended_logins_are_forgotten(lab: Lab) -> None:
     ended, expired, living = await lab.begin(), await lab.begin(), await lab.begin()
     await lab.logins.end(ended)
