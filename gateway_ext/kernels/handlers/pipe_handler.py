@@ -15,7 +15,7 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 
 from gateway_ext.kernels.agents.pipes import LabsAway, Pipe, PipeRoom, copied
-from gateway_ext.kernels.callers import bearer_token
+from gateway_ext.kernels.callers import Callers, bearer_token
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.routes import below_base_url
 from gateway_ext.kernels.refusal import Refusal, owner_unknown
@@ -67,8 +67,9 @@ class PipeHandler(RefusedCalls):
     def _refuse_people(self, token: str) -> None:
         """Raises Refusal (401) for a token that is no ticket: its holder gets the same answer
         whether or not a kernel is here."""
+        callers: Callers = self.settings["fleet_callers"]
         with contextlib.suppress(TokenError):
-            self.settings["fleet_token_verifier"].verify(token)
+            callers.verifier.verify(token)
             raise Refusal(401, _NOT_ITS_TICKET)
 
     async def prepare(self) -> None:
