@@ -30,6 +30,8 @@ class Notes(TypedDict, total=False):
 
     caller: Identity | KernelTicket | None
     """Who has proved to be the caller."""
+    actor: str
+    """What kind the caller is, where that is nobody with a token."""
     login: str
     """The hash of a browser's login."""
     action: str

@@ -91,7 +91,7 @@ def actor_of(handler: RequestHandler) -> Actor:
         return Actor("kernel", caller.kernel_id, "", address)
     if isinstance(caller, Identity):
         return Actor("service" if caller.service else "user", caller.user, login, address)
-    return Actor("nobody", "", login, address)
+    return Actor(str(notes.get("actor", "nobody")), "", login, address)
 
 
 def objects_in(path: str) -> dict[str, str]:

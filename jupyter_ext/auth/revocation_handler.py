@@ -40,7 +40,7 @@ class RevocationHandler(ErrorBody, APIHandler):
             raise web.HTTPError(401, str(error)) from error
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
-        note(self, name=f"{revocation.kind} {revocation.name}")
+        note(self, actor="platform", name=f"{revocation.kind} {revocation.name}")
         self.log.info("The %s %r was revoked.", revocation.kind, revocation.name)
         self.set_status(201)
         self.finish(json.dumps(revocation.as_json()))

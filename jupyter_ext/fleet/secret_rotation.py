@@ -50,7 +50,8 @@ KEYS = {
     for one in (
         Key("platform", "signs tokens of the demo platform and of servers", 12 * HOUR),
         Key("encryption", "encrypts keys of agents and environments of kernels", HOUR, "gateway"),
-        Key("logins", "encrypts tokens of logins", HOUR, "lab"),
+        # Browsers have IDs that it has marked: a login ends with its key.
+        Key("logins", "encrypts tokens of logins, marks their IDs", 12 * HOUR, "lab"),
         Key("labs", "signs tickets of kernels, protects forms", HOUR),
     )
 }

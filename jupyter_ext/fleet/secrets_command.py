@@ -36,8 +36,9 @@ def secrets_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep",
         type=duration,
         metavar="TIME",
-        help="rotate: how long the older key is accepted (12h for platform: so long logins of the "
-        "demo platform last; 1h for the others). Tokens that it has signed end with it",
+        help="rotate: how long the older key is accepted (12h for platform and logins: so long "
+        "logins of the demo platform last; 1h for the others). Tokens that it has signed, and "
+        "logins that were begun with it, end with it",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--json", action="store_true", help="status: print JSON")

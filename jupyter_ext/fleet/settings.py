@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.browser_address import host_for_browsers, public_address, reaches_others
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.database_account import same_but_account
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import folders, walls_mode
 from jupyter_ext.fleet.member import Member
@@ -381,6 +382,8 @@ class Settings:
         """Raise `FleetError` if ``running`` cannot become these settings process by process."""
         for name, words in self.differences(running).items():
             why = OPTIONS[name].needs_down
+            if name == "database" and same_but_account(self.database, running.database):
+                continue
             if why is not None:
                 raise FleetError(
                     f"a running fleet cannot get {words} ({why}): nothing was changed; run "

@@ -80,16 +80,18 @@ GROUPS = (
                 f"jupyter_ext/launch_options/{n}.py"
                 for n in ("check", "effective", "quantities", "schema_merge", "shown")
             ),
-            *(f"jupyter_ext/fleet/{n}.py" for n in ("quantities", "rollout")),
+            *(f"jupyter_ext/audit/{n}.py" for n in ("audited_calls", "denial_pace")),
+            *(f"jupyter_ext/fleet/{n}.py" for n in ("key_file", "quantities", "rollout")),
             "jupyter_ext/sessions/paths.py",
         ),
         (
+            "tests/unit/jupyter_ext/audit",
             "tests/unit/jupyter_ext/wire",
             "tests/unit/jupyter_ext/contents/test_widget_state.py",
             "tests/unit/jupyter_ext/launch_options",
             *(
                 f"tests/unit/jupyter_ext/fleet/test_{n}.py"
-                for n in ("limits", "rollout", "roll_out", "settings")
+                for n in ("limits", "rollout", "roll_out", "secret_rotation", "settings")
             ),
             *(f"tests/unit/jupyter_ext/platform/test_{n}.py" for n in ("safe_logs", "projects")),
             "tests/unit/jupyter_ext/sessions/test_session_paths.py",

@@ -208,6 +208,7 @@ def test_sign_in_codes_and_revocations(audited: Audited) -> None:
         ),
         "revocation.add",
     )
+    assert revoked["actor"]["kind"] == "platform"
     assert (revoked["outcome"], revoked["object"]["name"]) == ("allowed", "user zoe")
 
 

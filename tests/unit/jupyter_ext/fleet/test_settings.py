@@ -119,6 +119,16 @@ def test_a_running_fleet_takes_an_option_or_says_what_to_do(name):
         wanted.refuse_while_running(running)
 
 
+def test_a_running_fleet_takes_another_password_of_its_database():
+    running = Settings(database="mysql://fleet:old@db:3306/fleet")
+    running.changed({"database": "mysql://fleet-2:n%40w@db:3306/fleet"}).refuse_while_running(
+        running
+    )
+    for other in ("mysql://fleet:old@db:3307/fleet", "mysql://fleet:old@db:3306/another"):
+        with pytest.raises(FleetError, match="another database starts empty"):
+            running.changed({"database": other}).refuse_while_running(running)
+
+
 @pytest.mark.parametrize(
     "wanted", [{"labs": 0}, {"gateways": 65}, {"port": 0}, {"port": 70000}, {"database": " "}]
 )
