@@ -6,7 +6,7 @@ import pytest
 import requests
 import websocket
 
-from tests.integration.jupyter_ext.auth.browsers import SESSION
+from tests.integration.jupyter_ext.auth.browsers import SESSION, TYPED
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 from tests.unit.jupyter_ext.platform.token_attacks import Attacker, sendable
 
@@ -20,15 +20,14 @@ def attacks(bare_labs: Labs) -> dict[str, str]:
 
 def test_no_link_and_no_form_signs_in_with_one(bare_labs: Labs, attacks: dict[str, str]) -> None:
     url = f"{bare_labs.urls[0]}/login"
-    page = requests.get(url, timeout=20)
-    form = {"_xsrf": page.cookies["_xsrf"], "next": "/lab"}
     wrong = []
     for name, forged in attacks.items():
-        by_link = requests.get(f"{url}?{urlencode({'token': forged})}", allow_redirects=False)
+        by_link = requests.get(
+            f"{url}?{urlencode({'token': forged})}", headers=TYPED, allow_redirects=False
+        )
         by_form = requests.post(
             url,
-            data={**form, "token": forged},
-            cookies=page.cookies.get_dict(),
+            data={"token": forged, "next": "/lab"},
             headers={"Origin": bare_labs.urls[0]},
             allow_redirects=False,
             timeout=20,
