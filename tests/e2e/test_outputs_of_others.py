@@ -40,7 +40,7 @@ new MutationObserver((_, watch) => {
 """For the page: as if its lab had `JupyterFleet.frame_all_outputs`."""
 
 STRICT = """
-new MutationObserver((_, watch) => {
+if (window === top) new MutationObserver((_, watch) => {
   if (document.head) {
     watch.disconnect();
     const policy = document.createElement('meta');
