@@ -91,13 +91,6 @@ test('a page of a reply is text', () => {
   ]);
 });
 
-test('of a variable that the debugger draws only what is harmless is left', () => {
-  const reply = body => prepared(message('debug_reply', { success: true, body }), BY).content.body;
-  const data = { 'text/plain': '1', 'text/html': '<script>' };
-  assert.deepEqual(reply({ data, metadata: {} }), { data: { 'text/plain': '1' }, metadata: {} });
-  assert.deepEqual(reply({ variables: [1] }), { variables: [1] });
-});
-
 test('a message that makes no sense is marked all the same', () => {
   for (const content of [{}, { data: 1, metadata: null }, { data: null, metadata: 'x' }]) {
     assert.ok(isPrepared(prepared(message('display_data', content), BY)));

@@ -105,6 +105,7 @@ GROUPS = (
             "gateway_ext/agent/sent_output.py",
             *(f"gateway_ext/agent/{n}.py" for n in ("gateway_list", "silence", "work_meter")),
             *(f"gateway_ext/agent/requests/{n}.py" for n in ("index", "merged_streams", "runs")),
+            "gateway_ext/agent/requests/people.py",
             *(f"gateway_ext/agent/{n}.py" for n in ("entry", "requests/unanswered")),
             *(f"gateway_ext/agent/segments/{n}.py" for n in ("format", "table")),
             *(f"gateway_ext/xgb_ray/training/{n}.py" for n in ("assignment", "scaling")),
@@ -113,6 +114,7 @@ GROUPS = (
         (
             "tests/unit/agent/test_agent_decisions_unit.py",
             "tests/unit/agent/test_kernel_end.py",
+            "tests/unit/agent/test_people.py",
             "tests/unit/agent/test_sent_output.py",
             "tests/unit/agent/test_kernel_watch_unit.py",
             *(f"tests/unit/xgb_ray/test_{n}.py" for n in ("assignment", "failures", "scaling")),

@@ -37,13 +37,6 @@ export function prepared(message: Message, by: IPreparedBy): Message {
     }
     case 'execute_reply':
       return withContent(marked, { ...content, payload: harmlessPages(content.payload) });
-    case 'debug_reply': {
-      // JupyterLab's debugger draws the data of a variable as if the user trusted it.
-      const body = asObject(content.body);
-      return 'data' in body
-        ? withContent(marked, { ...content, body: { ...body, data: harmlessIn(body.data) } })
-        : marked;
-    }
     default:
       return marked;
   }
@@ -60,13 +53,9 @@ function harmlessPages(payload: unknown): unknown {
     return payload;
   }
   return payload.map((page: JSONObject) => {
-    return page?.source === 'page' ? { ...page, data: harmlessIn(page.data) } : page;
+    const data = Object.entries(asObject(page?.data)).filter(([type]) => isSameForAll(type));
+    return page?.source === 'page' ? { ...page, data: Object.fromEntries(data) } : page;
   });
-}
-
-function harmlessIn(data: unknown): JSONObject {
-  const harmless = Object.entries(asObject(data)).filter(([type]) => isSameForAll(type));
-  return Object.fromEntries(harmless);
 }
 
 function withContent(message: Message, content: object): Message {
