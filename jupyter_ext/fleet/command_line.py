@@ -19,6 +19,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.dropped_clusters import dropped_clusters
 from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.first_answer import first_answer
+from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.kernel_network import network_notice
 from jupyter_ext.fleet.kernel_walls import walls_notices
 from jupyter_ext.fleet.kernels import (
@@ -36,7 +37,7 @@ from jupyter_ext.fleet.login_link import DEMO_USER, add_token_options, demo_toke
 from jupyter_ext.fleet.notices import notices
 from jupyter_ext.fleet.revoking import revoke
 from jupyter_ext.fleet.secrets_command import run_secrets, secrets_arguments
-from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
+from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, told_settings
 from jupyter_ext.fleet.status import as_table, status
 from jupyter_ext.fleet.stop import end_kernels, stop
 from jupyter_ext.fleet.store_room import lack_on_disk

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.browser_address import host_for_browsers, public_address, reaches_others
-from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.database_account import same_but_account
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import folders, walls_mode
@@ -18,10 +16,6 @@ from jupyter_ext.fleet.network_options import allowed_addresses, network_mode
 from jupyter_ext.fleet.option import Option, checked, option, shown, yes_or_no
 from jupyter_ext.fleet.ports import FRONT, FRONT_INSIDE, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size
-from jupyter_ext.platform.private_file import write_private
-
-FORMAT = 4
-"""Increased when older versions can no longer read the file; they then report that."""
 
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
 MOST_PROCESSES = 64
@@ -411,29 +405,3 @@ def told_settings(options: Mapping[str, Any], environment: Mapping[str, str]) ->
             value = environment.get(one.variable) or None
         told[name] = value
     return told
-
-
-def load_settings(data_dir: DataDir) -> Settings | None:
-    """The settings kept in ``data_dir``, None if there are none yet; raises `FleetError` for a file
-    that is broken, OSError for one that cannot be read."""
-    try:
-        document = json.loads(data_dir.settings.read_bytes())
-        kept_format = document.pop("format")
-        if kept_format > FORMAT:
-            raise FleetError(
-                f"{data_dir.settings} was written by a newer Jupyter Fleet: use that version"
-            )
-        return Settings(**document)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FleetError(
-            f"{data_dir.settings} cannot be read ({error}): restore it, or move it away, so "
-            "that new ports are chosen"
-        ) from error
-
-
-def save_settings(data_dir: DataDir, settings: Settings) -> None:
-    """Keep ``settings`` in ``data_dir``."""
-    document = {"format": FORMAT, **asdict(settings)}
-    write_private(data_dir.settings, json.dumps(document, indent=2))

@@ -34,6 +34,7 @@ from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
 from jupyter_ext.fleet.fronts import front_config, kernel_front_config
+from jupyter_ext.fleet.kept_settings import load_settings, save_settings
 from jupyter_ext.fleet.kernel_network import check_kernel_network
 from jupyter_ext.fleet.kernel_walls import check_kernel_walls, runs_code_of_one_user
 from jupyter_ext.fleet.launch_policy import check_launch_policy
@@ -42,7 +43,7 @@ from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_port
 from jupyter_ext.fleet.rollout import rollout
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.self_signed import keep_certificate, names_of_machine
-from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
+from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.tools import builds, check_kernel_python, find_tools

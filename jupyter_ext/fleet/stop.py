@@ -11,10 +11,11 @@ from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.dropped_clusters import CLUSTER_OPTIONS
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.kernels import ELSEWHERE, PLACES, where
 from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Settings, flag, load_settings
+from jupyter_ext.fleet.settings import Settings, flag
 from jupyter_ext.fleet.store_sockets import remove_sockets
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted

@@ -27,11 +27,11 @@ from typing import Any
 from jupyter_ext.fleet import health
 from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.leftovers import end_orphans, find_leftovers, first_of_each
 from jupyter_ext.fleet.log_file import AUDIT_BYTES, AUDIT_OLDER, rename_long, rotate
 from jupyter_ext.fleet.secret_files import LOOK_SECONDS, SecretFiles, renewal_is_due
 from jupyter_ext.fleet.secrets_command import drop_due
-from jupyter_ext.fleet.settings import load_settings
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
 OPEN_FILES = 65536

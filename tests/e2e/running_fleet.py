@@ -17,7 +17,7 @@ import psutil
 import requests
 
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.settings import load_settings
+from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.status import describe
 from jupyter_ext.fleet.supervisor import Supervisor
 from tests.e2e.lab_page import wait_for

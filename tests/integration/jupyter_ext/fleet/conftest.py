@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.leftovers import end_leftovers
-from jupyter_ext.fleet.settings import load_settings
 from jupyter_ext.fleet.status import status
 from jupyter_ext.fleet.supervisor import Supervisor
 from tests.servers.ports import free_ports

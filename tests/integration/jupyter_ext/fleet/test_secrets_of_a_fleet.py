@@ -9,9 +9,9 @@ import time
 import pytest
 import requests
 
+from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.secret_rotation import KEYS, KeyState, SecretRotation
-from jupyter_ext.fleet.settings import load_settings
 from tests.integration.gateway_ext.fleet_of_gateways import Client
 from tests.integration.jupyter_ext.auth.browsers import TYPED
 from tests.integration.jupyter_ext.fleet.conftest import COMMAND, wait_until

@@ -10,9 +10,10 @@ import pytest
 from jupyter_ext.fleet import command_line, secret_files
 from jupyter_ext.fleet.command_line import main
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kept_settings import save_settings
 from jupyter_ext.fleet.notices import notices
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Settings, save_settings
+from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.status import as_table, describe
 from jupyter_ext.fleet.supervisor import ProcessState
 from jupyter_ext.platform.roles import Role

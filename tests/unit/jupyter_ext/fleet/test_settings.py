@@ -4,17 +4,9 @@ import pytest
 
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.kept_settings import FORMAT, load_settings, save_settings
 from jupyter_ext.fleet.option import shown_url
-from jupyter_ext.fleet.settings import (
-    FORMAT,
-    OPTIONS,
-    Option,
-    Settings,
-    flag,
-    load_settings,
-    save_settings,
-    told_settings,
-)
+from jupyter_ext.fleet.settings import OPTIONS, Option, Settings, flag, told_settings
 
 
 def value_of(one: Option):
