@@ -15,16 +15,11 @@ def confine(walls: Walls, own: Path) -> None:
     kernel's folder. Raises OSError; without Landlock only the first."""
     no_new_privileges()
     hidden = [os.path.realpath(path) for path in walls.hidden if os.path.exists(path)]
-    if walls.namespaces:
-        # It is gone already, and shut once more.
-        hidden = [path for path in hidden if takes_nothing_else_away(path)]
-    if not hidden:
+    if walls.namespaces or not hidden:
+        # In namespaces it is gone already, and what is made beside it later must be seen.
         landlock.shut(None)
         return
     shown = map(os.path.realpath, [str(own), *walls.shown])
-    if walls.namespaces:
-        landlock.shut(left_open(hidden, shown, _entries))
-        return
     landlock.shut(left_open([*hidden, CGROUPS], shown, _entries), readable=[CGROUPS])
 
 

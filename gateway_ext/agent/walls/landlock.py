@@ -1,9 +1,8 @@
 """Landlock: what a process may shut for itself and its children, without any right.
 
 Beside namespaces it is a second layer: it shuts what they leave open as long as the network is
-shared, which is abstract Unix sockets, and folders that a way around a mount would bring back.
-Where there are no namespaces it is what holds. In any case it keeps a process from tracing whatever
-is outside, and from reading its memory and environment.
+shared, which is abstract Unix sockets. Where there are no namespaces it is what holds. In any case
+it keeps a process from tracing whatever is outside, and from reading its memory and environment.
 """
 
 from __future__ import annotations
