@@ -83,7 +83,7 @@ def loads(url: str) -> dict[str, dict[str, Any]]:
         "svg-image": output(
             {
                 "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'>"
-                f"<image href='{url}/svg'/></svg>"
+                f"<image href='{url}/svg-image'/></svg>"
             }
         ),
         "video": html(f"<video src='{url}/video' autoplay></video>"),

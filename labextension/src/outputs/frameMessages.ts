@@ -25,10 +25,10 @@ export function boundedHeight(height: number): number {
 /**
  * The address that a frame asks to open with `data`, if a page may open it; else null.
  *
- * @param host - the name of the page's own host. None of its ports is opened: the frame's author
- *   may listen at one of them, and cookies go to all.
+ * @param hosts - the names of the page's own host, and of that of its frames. No port of these is
+ *   opened: the frame's author may listen at one of them, and cookies go to all.
  */
-export function linkOf(data: unknown, host: string): string | null {
+export function linkOf(data: unknown, hosts: readonly string[]): string | null {
   const open = (data as { open?: unknown } | null)?.open;
   if (typeof open !== 'string') {
     return null;
@@ -40,7 +40,7 @@ export function linkOf(data: unknown, host: string): string | null {
     return null;
   }
   const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
-  return isWeb && bare(url.hostname) !== bare(host) ? url.href : null;
+  return isWeb && !hosts.some(host => bare(url.hostname) === bare(host)) ? url.href : null;
 }
 
 /** Names with a dot at their end are the same host. */

@@ -116,7 +116,8 @@ export class OutputFrame extends Widget {
         this._frame.style.height = `${this._height}px`;
       });
     }
-    const link = linkOf(data, window.location.hostname);
+    const own = [window.location.hostname, new URL(this._page.url).hostname];
+    const link = linkOf(data, own);
     if (link !== null && navigator.userActivation?.isActive) {
       window.open(link, '_blank', 'noopener,noreferrer');
     }
