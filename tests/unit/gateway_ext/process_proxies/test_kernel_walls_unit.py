@@ -50,7 +50,7 @@ def test_without_root_kernels_change_nothing_that_their_user_runs_later(
     allowed = walls("auto", tmp_path)
     monkeypatch.setattr(allowed, "_probe", lambda *arguments: "")
     monkeypatch.setattr(kernel_walls.os, "geteuid", lambda: euid)
-    document = allowed.document("python", {}, uid, tmp_path)
+    document = allowed.document("python", {}, uid, tmp_path, {})
     assert document["walls"].get("read_only", False) is read_only
 
 
