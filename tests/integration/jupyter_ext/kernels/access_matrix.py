@@ -1,7 +1,8 @@
-"""Who gets which answer: tables that are written by hand, and what tries each of their cases.
+"""Who gets which answer: tables, and what tries each of their cases.
 
-The tables stand beside this file. They are not derived from the servers' tables of routes, so a
-route that is opened for more people than before fails here.
+The tables stand beside this file. They began as what the servers answered, and each line was then
+compared with what is promised. Nothing derives them from the servers' tables of routes, so a route
+that is opened for more people than before fails here.
 """
 
 import json
