@@ -85,7 +85,8 @@ def test_only_the_project_s_own_user_reaches_a_kernel_s_socket(gateways: Gateway
             "except OSError as error:\n"
             "    print(type(error).__name__)"
         )
-    assert said == "PermissionError\n"
+    # Within walls it is not even there.
+    assert said in ("FileNotFoundError\n", "PermissionError\n")
 
 
 def test_a_flood_of_calls_is_refused_and_delays_no_other_kernel(gateways: Gateways) -> None:

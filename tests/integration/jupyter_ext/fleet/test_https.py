@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import ssl
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 import websocket
+
+from tests.integration.jupyter_ext.auth.browsers import sign_in
 
 pytestmark = pytest.mark.long
 
@@ -28,15 +29,6 @@ def make_certificate(folder: Path) -> tuple[str, str]:
 def served(port: int) -> str:
     """The certificate that the front shows."""
     return ssl.get_server_certificate(("127.0.0.1", port))
-
-
-def sign_in(session: requests.Session, link: str) -> None:
-    """What a browser does with a link that its user has clicked."""
-    page = session.get(link, headers={"Sec-Fetch-Site": "none"})
-    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
-    url, _, _ = link.partition("?")
-    answer = session.post(url, data=form, headers={"Origin": url.removesuffix("/login")})
-    assert answer.url.endswith("/lab/tree/demo"), answer.text
 
 
 def test_a_front_that_others_reach_has_a_certificate_and_no_log_has_a_token(fleet) -> None:

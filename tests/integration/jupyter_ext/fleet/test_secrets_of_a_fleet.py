@@ -13,7 +13,7 @@ from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.secret_rotation import KEYS, KeyState, SecretRotation
 from tests.integration.gateway_ext.fleet_of_gateways import Client
-from tests.integration.jupyter_ext.auth.browsers import TYPED
+from tests.integration.jupyter_ext.auth.browsers import sign_in
 from tests.integration.jupyter_ext.fleet.conftest import COMMAND, wait_until
 
 COUNTING = "import time\nfor n in range(2000):\n    print(n, flush=True)\n    time.sleep(0.05)"
@@ -26,7 +26,7 @@ class Page:
         self.url = f"http://127.0.0.1:{fleet.port}"
         self.session = requests.Session()
         link = json.loads(fleet.run("status", "--json", "--token"))["login_url"]
-        assert self.session.get(link, headers=TYPED, timeout=30).status_code == 200
+        sign_in(self.session, link)
         self.token = fleet.run("token", "demo").strip()
         client = Client(self.token)
         body = {"path": "demo/r.ipynb", "type": "notebook", "name": "", "kernel": {}}
