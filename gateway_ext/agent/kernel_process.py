@@ -34,7 +34,7 @@ from .start_document import StartDocument, kernelspec_variables
 from .walls.confinement import confine
 from .walls.network import REACH, WHY
 from .walls.order import Order
-from .walls.outside import FIRST_PROCESS, FirstProcess, WayOutProcess
+from .walls.outside import FIRST_PROCESS, EndedInside, FirstProcess, WayOutProcess
 from .walls.places import Walls, needed_by_python
 from .walls.waiting_process import WaitingProcess, start_walls
 from .written_file import WrittenFile, open_written
@@ -284,7 +284,13 @@ class KernelProcess:
                 argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
             if inside:
                 program = start_walls(output, _before_exec())
-                return cls._inside(program, replace(order, argv=argv), limit)
+                try:
+                    return cls._inside(program, replace(order, argv=argv), limit)
+                except (ConnectionError, EndedInside):
+                    if not program.was_killed():
+                        raise
+                    # As for lack of memory: an end like that of any other process.
+                    return cls(program.pid, shares_group=shares_group)
             process = subprocess.Popen(
                 argv,
                 env=environment,

@@ -58,7 +58,8 @@ def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
     wait_for("the end of all cells", lambda: "[*]:" not in prompts(page, 7), PATIENCE)
     assert numbers(page.output(0)) == list(range(300))
     assert prompts(page, 7) == [*(f"[{n}]:" for n in range(1, 7)), "[ ]:"]
-    assert page.output(1).strip() == "one"
+    # What a frame shows is in the page for searches alone.
+    assert page.output(1).strip() == "secondone"
     # A frame is loaded when it comes into view.
     page.cell(1).scroll_into_view_if_needed()
     expect(page.framed(1).locator("b")).to_have_text("second")

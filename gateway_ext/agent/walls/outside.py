@@ -16,10 +16,15 @@ FIRST_PROCESS = 1
 _SECONDS = 20.0
 """How long the walls may take on a machine that is very busy."""
 _MOST_BYTES = 4096
+_ENDED = "the kernel's walls cannot be built: their first process has ended"
 
 
 class WallsFailed(OSError):
     """The kernel's walls cannot be built; the message says why."""
+
+
+class EndedInside(WallsFailed):
+    """What builds the walls has ended before it said anything."""
 
 
 class FirstProcess:
@@ -35,8 +40,8 @@ class FirstProcess:
     @classmethod
     def awaited(cls, waiting: int, control: socket.socket) -> FirstProcess:
         """Follow the process `waiting`, a child of ours which was told to go inside, until the
-        kernel has started. Raises WallsFailed, and the OSError with which its program could not be
-        started."""
+        kernel has started, or was killed meanwhile, which is its end. Raises WallsFailed, and the
+        OSError with which its program could not be started."""
         with contextlib.ExitStack() as failed:
             failed.enter_context(control)
             control.settimeout(_SECONDS)
@@ -45,8 +50,9 @@ class FirstProcess:
             if pipes:
                 way_out = failed.enter_context(WayOutProcess(int(words["way_out"]), *pipes))
             os.waitpid(waiting, 0)
-            control.sendall(GO)
-            _said(control)
+            with contextlib.suppress(ConnectionError, EndedInside):
+                control.sendall(GO)
+                _said(control)
             control.settimeout(0)
             failed.pop_all()
         return cls(int(words["pid"]), control, way_out)
@@ -103,8 +109,10 @@ def _said(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
             byte, came, _, _ = socket.recv_fds(control, 1, 1)
         except TimeoutError as error:
             raise WallsFailed(f"the kernel's walls were not there in {_SECONDS:.0f} s") from error
+        except ConnectionError as error:
+            raise EndedInside(_ENDED) from error
         if not byte:
-            raise WallsFailed("the kernel's walls cannot be built: their first process has ended")
+            raise EndedInside(_ENDED)
         line += byte
         descriptors += came
     words: dict[str, Any] = json.loads(line)

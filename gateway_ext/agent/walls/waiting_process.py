@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -35,6 +36,17 @@ class WaitingProcess:
             return FirstProcess.awaited(self.pid, self._control)
         self._control.close()
         return None
+
+    def was_killed(self) -> bool:
+        """Whether a signal has ended it, once it has hung up. May block for a second."""
+        process = os.pidfd_open(self.pid)
+        try:
+            # Its end is known a moment after its sockets are closed.
+            select.select([process], [], [], 1.0)
+        finally:
+            os.close(process)
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
     def dismiss(self) -> None:
         """End it, which is not needed."""

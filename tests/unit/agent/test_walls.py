@@ -20,12 +20,14 @@ import pytest
 
 from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from gateway_ext.agent.process_tree import children, descendants
-from gateway_ext.agent.walls import landlock
+from gateway_ext.agent.walls import landlock, outside
 from gateway_ext.agent.walls.filter import filter_program
 from gateway_ext.agent.walls.network import Network, Reach
+from gateway_ext.agent.walls.order import Order
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
 from gateway_ext.agent.walls.read_only import mounted
+from gateway_ext.agent.walls.waiting_process import start_walls
 from gateway_ext.agent.walls.way_out import WayOut
 from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.unit.agent.inside_walls import run_inside, start_inside
@@ -288,6 +290,32 @@ def test_the_first_process_is_shown_as_what_it_is_and_without_an_environment(own
         assert b"PYTHONPATH" not in Path(f"/proc/{inside.first.pid}/environ").read_bytes()
     os.kill(inside.first.pid, signal.SIGKILL)
     inside.end()
+
+
+def test_one_that_is_killed_on_its_way_inside_has_ended_as_any_other(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = outside._said
+
+    def kill_once(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+        monkeypatch.setattr(outside, "_said", said)
+        words, descriptors = said(control)
+        os.kill(int(words["pid"]), signal.SIGKILL)
+        return words, descriptors
+
+    monkeypatch.setattr(outside, "_said", kill_once)
+    status, _ = start_inside(own, ["sleep", "600"]).end()
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def test_what_builds_the_walls_is_known_to_be_killed(own: Path) -> None:
+    waiting = start_walls(sys.stderr.fileno(), lambda: None)
+    os.kill(waiting.pid, signal.SIGKILL)
+    order = Order(["sleep", "600"], {}, own, 2, own, walls=Walls((), ()))
+    with pytest.raises((ConnectionError, outside.EndedInside)):
+        waiting.become(order)
+    assert waiting.was_killed()
+    os.waitpid(waiting.pid, 0)
 
 
 def test_all_that_it_started_ends_with_it(own: Path) -> None:
