@@ -80,7 +80,7 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
         os.close(descriptor)
     for path, text in own_files.items():
         _replace_file(path, text)
-    make_read_only(lambda place: is_below(place, [CGROUPS]))
+    make_read_only(lambda place: place in hidden or is_below(place, [CGROUPS]))
     if walls.read_only:
         writable = outermost(map(os.path.realpath, [str(own), *walls.writable]))
         for path in writable:
