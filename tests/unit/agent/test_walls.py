@@ -110,6 +110,18 @@ def test_other_kernels_folders_are_not_there_and_its_own_is(own: Path) -> None:
     assert (own / "back.txt").read_text() == "written"
 
 
+def test_nothing_can_be_written_where_folders_are_hidden(own: Path) -> None:
+    with folder_for_kernels("fleet-hidden-") as hidden:
+        (hidden / "shown").mkdir()
+        code = (
+            f"open('{hidden}/shown/new', 'w').write('x')\n"
+            f"try: open('{hidden}/new', 'w')\n"
+            "except OSError as error: print(error.strerror)\n"
+        )
+        said = run_inside(own, code, hidden=(str(hidden),), shown=(str(hidden / "shown"),))
+        assert (said, (hidden / "shown" / "new").read_text()) == ("Read-only file system\n", "x")
+
+
 def test_what_it_leaves_in_tmp_is_in_its_own_folder_and_no_link_leads_out(
     own: Path, tmp_path: Path
 ) -> None:
