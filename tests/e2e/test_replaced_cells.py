@@ -70,7 +70,6 @@ def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
         }
     )
     page = notebook.open()
-    save(page)
     for turn, (name, change) in enumerate(replace.items()):
         page.write(2, f"name = {name!r}")
         run_cell(page, 2)
