@@ -159,7 +159,8 @@ $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
 # would compile again what it and its cells import (a second for pandas).
 COMPILED := gateway_ext.agent.__main__ gateway_ext.agent.fork_server gateway_ext.agent.python_kernel \
 	gateway_ext.kernel_tools.fleet_magic gateway_ext.kernel_tools.pip_magic \
-	anywidget boto3 duckdb ipywidgets matplotlib.pyplot matplotlib_inline.backend_inline pandas \
+	altair anywidget bokeh.plotting boto3 duckdb ipympl.backend_nbagg ipywidgets matplotlib.pyplot \
+	matplotlib_inline.backend_inline pandas \
 	plotly.express polars pyarrow.parquet scipy.stats sklearn.ensemble tqdm.auto
 empty :=
 comma := ,

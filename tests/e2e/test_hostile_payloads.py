@@ -317,17 +317,10 @@ def test_outputs_of_the_user_draw_in_the_page_as_in_jupyterlab(
     for index, (name, (_, drawn)) in enumerate(OWN.items()):
         run_cell(ann, index)
         wait_for(f"the reply of {name}", lambda index=index: ann.has_reply(index), PATIENCE)
-        if re.search(r"No module named|install", ann.output(index)):
-            rows[name] = "not installed here"
-            continue
         expect(ann.cell(index).locator(drawn).first, name).to_be_attached()
         assert ann.cell(index).locator(".jp-fleet-OutputFrame").count() == 0, name
         rows[name] = "drawn in the page"
     show("the user's own", rows)
-    # These belong to what labs and kernels are installed with.
-    assert {rows[name] for name in ("plotly", "ipywidgets", "anywidget", "html", "javascript")} == {
-        "drawn in the page"
-    }
 
 
 def test_frames_come_from_their_own_host_which_has_no_login(
