@@ -27,6 +27,7 @@ from jupyter_ext.fleet.key_file import (
     due,
     id_of,
     older_of,
+    replaced,
     with_new,
     without,
 )
@@ -157,10 +158,14 @@ class SecretRotation:
             create_private_key(files.next_platform_key)
         public = TokenSigner(files.next_platform_key).public_key
         document = self._document(key)
-        if public["kid"] not in [id_of(one) for one in document["keys"]]:
-            # Servers know the new key before anything is signed with it.
-            used = self._used(key, document)
-            self._write(key, with_new(document, public, used, now, drop_after))
+        used = self._used(key, document)
+        # Servers know the new key before anything is signed with it.
+        if public["kid"] in [id_of(one) for one in document["keys"]]:
+            # By a rotation that was killed: the older key has signed ever since.
+            document = replaced(document, used, now, drop_after)
+        else:
+            document = with_new(document, public, used, now, drop_after)
+        self._write(key, document)
         os.replace(files.next_platform_key, files.platform_key)
         files.renew_service_tokens()
 

@@ -202,6 +202,26 @@ def test_a_rotation_that_was_killed_goes_on(
     assert verifier.verify(before.sign("ada", {}, 60)).user == "ada"
 
 
+def test_a_rotation_that_goes_on_accepts_the_older_key_for_as_long_as_it_is_told(
+    rotation: SecretRotation,
+    files: SecretFiles,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    before = files.signer().key_id
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", _unless_pem(killed))
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(KEYS["platform"], 60.0)
+    clock.now += 3600
+    rotation.rotate(KEYS["platform"], 7200.0)
+    (older,) = rotation.state(KEYS["platform"]).older
+    assert (older.id, older.replaced, older.drop_after) == (before, clock.now, clock.now + 7200)
+
+
 def _unless_pem(killed: Any) -> Any:
     real = os.replace
 
