@@ -103,6 +103,7 @@ class SecretRotation:
         drop_after = now + max(keep_seconds, IN_USE_SECONDS if key.encrypts_at else 0.0)
         older = self._older(key)
         if older and not self._unfinished(key):
+            self._renew_service_tokens(key)
             self._renew_values(key)
             return (
                 f"{key.name}: {', '.join(one.id for one in older)} is still accepted after the "
@@ -136,8 +137,12 @@ class SecretRotation:
             needed = sorted(one for one in ids if values.get(one))
             if needed:
                 raise FleetError(f"{key.name}: values are still encrypted with {needed[0]}")
+        # A rotation may have been killed before it signed the servers' tokens with the new key.
+        self._renew_service_tokens(key)
         document = self._document(key)
         self._write(key, without(document, ids, self._used(key, document)))
+        # A supervisor of an earlier version may have written tokens of the older key meanwhile.
+        self._renew_service_tokens(key)
         return sorted(ids)
 
     def _refuse_in_use(self, key: Key, older: list[Older]) -> None:
@@ -167,7 +172,7 @@ class SecretRotation:
             document = with_new(document, public, used, now, drop_after)
         self._write(key, document)
         os.replace(files.next_platform_key, files.platform_key)
-        files.renew_service_tokens()
+        self._renew_service_tokens(key)
 
     def _used(self, key: Key, document: Document) -> str:
         """The ID of the key that is used: what signs tokens need not be first in its file."""
@@ -179,6 +184,10 @@ class SecretRotation:
 
     def _unfinished(self, key: Key) -> bool:
         return key.name == "platform" and self._files.next_platform_key.exists()
+
+    def _renew_service_tokens(self, key: Key) -> None:
+        if key.name == "platform":
+            self._files.renew_service_tokens()
 
     def _renew_values(self, key: Key) -> None:
         """Have values encrypted with the new key. If no server answers, that is done before the

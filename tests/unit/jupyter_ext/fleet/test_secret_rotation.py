@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from jupyter_ext.fleet import secret_rotation
@@ -220,6 +221,55 @@ def test_a_rotation_that_goes_on_accepts_the_older_key_for_as_long_as_it_is_told
     rotation.rotate(KEYS["platform"], 7200.0)
     (older,) = rotation.state(KEYS["platform"]).older
     assert (older.id, older.replaced, older.drop_after) == (before, clock.now, clock.now + 7200)
+
+
+@pytest.mark.parametrize("finished_by", ["rotate", "drop"])
+def test_servers_have_tokens_that_are_accepted_after_a_rotation_that_was_killed(
+    rotation: SecretRotation,
+    files: SecretFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    finished_by: str,
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    before = files.signer().key_id
+    with monkeypatch.context() as patch:
+        patch.setattr(SecretFiles, "renew_service_tokens", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(KEYS["platform"], 60.0)
+    if finished_by == "rotate":
+        rotation.rotate(KEYS["platform"], 60.0)
+        _without_key(files, before)
+    else:
+        assert rotation.drop(KEYS["platform"], at_once=True) == [before]
+    for service in ("lab", "gateway"):
+        token = files.service_token(service).read_text()
+        assert TokenVerifier(files.token_keys).verify(token).service == service
+
+
+def _without_key(files: SecretFiles, key_id: str) -> None:
+    document = json.loads(files.token_keys.read_bytes())
+    document["keys"] = [one for one in document["keys"] if one["kid"] != key_id]
+    write_private(files.token_keys, json.dumps(document))
+
+
+def test_tokens_that_a_supervisor_signs_late_are_replaced_when_their_key_is_dropped(
+    rotation: SecretRotation, files: SecretFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, file = files.sign_service_token("lab"), files.service_token("lab")
+    real, older = SecretRotation._write, files.signer().key_id
+
+    def write(*arguments: Any) -> None:
+        assert jwt.get_unverified_header(file.read_text())["kid"] != older
+        file.write_text(late)
+        real(*arguments)
+
+    rotation.rotate(KEYS["platform"], 60.0)
+    file.write_text(late)
+    monkeypatch.setattr(SecretRotation, "_write", write)
+    assert rotation.drop(KEYS["platform"], at_once=True) == [older]
+    assert TokenVerifier(files.token_keys).verify(file.read_text()).service == "lab"
 
 
 def _unless_pem(killed: Any) -> Any:
