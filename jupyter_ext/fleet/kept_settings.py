@@ -10,8 +10,9 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.platform.private_file import write_private
 
-FORMAT = 4
-"""Increased when older versions can no longer read the file; they then report that."""
+FORMAT = 5
+"""Increased when older versions can no longer read the file, as with each new setting; they then
+report that."""
 
 
 def load_settings(data_dir: DataDir) -> Settings | None:

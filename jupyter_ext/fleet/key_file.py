@@ -28,24 +28,33 @@ def id_of(entry: Document) -> str:
     return str(entry.get("id") or entry.get("kid"))
 
 
-def with_new(document: Document, entry: Document, now: float, drop_after: float) -> dict[str, Any]:
-    """The document with a new key in front; the others may go at `drop_after`."""
-    times = {REPLACED: now, DROP_AFTER: drop_after}
-    older = [{**times, **one} for one in document["keys"]]
-    return {**document, "keys": [dict(entry), *older]}
-
-
 def current_of(document: Document) -> str:
-    """The ID of the key that is used."""
+    """The ID of the first key."""
     return id_of(document["keys"][0])
 
 
-def older_of(document: Document) -> list[Older]:
+def with_new(
+    document: Document, entry: Document, used: str, now: float, drop_after: float
+) -> dict[str, Any]:
+    """The document with a new key in front; the one that was used may go at `drop_after`."""
+    stamped = replaced(document, used, now, drop_after)
+    return {**stamped, "keys": [dict(entry), *stamped["keys"]]}
+
+
+def replaced(document: Document, used: str, now: float, drop_after: float) -> dict[str, Any]:
+    """The document in which the key that was used may go at `drop_after`. Others stay as they are:
+    an operator may have added them."""
+    times = {REPLACED: now, DROP_AFTER: drop_after}
+    keys = [{**one, **times} if id_of(one) == used else one for one in document["keys"]]
+    return {**document, "keys": keys}
+
+
+def older_of(document: Document, used: str) -> list[Older]:
     """The keys that a rotation has replaced. Others that an operator has added stay."""
     return [
         Older(id_of(one), float(one.get(REPLACED, 0.0)), float(one[DROP_AFTER]))
-        for one in document["keys"][1:]
-        if DROP_AFTER in one
+        for one in document["keys"]
+        if DROP_AFTER in one and id_of(one) != used
     ]
 
 
@@ -54,7 +63,7 @@ def due(older: Sequence[Older], now: float) -> set[str]:
     return {one.id for one in older if one.drop_after <= now}
 
 
-def without(document: Document, ids: Collection[str]) -> dict[str, Any]:
+def without(document: Document, ids: Collection[str], used: str) -> dict[str, Any]:
     """The document without these keys; never without the one that is used."""
-    first, *others = document["keys"]
-    return {**document, "keys": [first, *(one for one in others if id_of(one) not in ids)]}
+    keys = [one for one in document["keys"] if id_of(one) == used or id_of(one) not in ids]
+    return {**document, "keys": keys}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import fcntl
 import io
 import json
+import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +65,18 @@ class SecretFiles:
         return self.signer().sign(service, {}, SERVICE_TOKEN_SECONDS, service=service)
 
     def renew_service_tokens(self) -> None:
-        """Put new tokens into the servers' files."""
-        for service in ("lab", "gateway"):
-            write_private(self.service_token(service), self.sign_service_token(service))
+        """Put new tokens into the servers' files. One process at a time: none replaces tokens of a
+        new key with those of the key before, which it has read earlier."""
+        with self._renewing():
+            for service in ("lab", "gateway"):
+                write_private(self.service_token(service), self.sign_service_token(service))
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        descriptor = os.open(self.folder / "service_tokens.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     @property
     def cookie_secret(self) -> Path:

@@ -20,7 +20,17 @@ from typing import Any, Literal
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.key_file import Older, current_of, due, id_of, older_of, with_new, without
+from jupyter_ext.fleet.key_file import (
+    Document,
+    Older,
+    current_of,
+    due,
+    id_of,
+    older_of,
+    replaced,
+    with_new,
+    without,
+)
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.platform.encryption import new_key
@@ -82,10 +92,9 @@ class SecretRotation:
 
     def state(self, key: Key) -> KeyState:
         """Where a key stands; asks a server for what it encrypts."""
-        document = self._document(key)
-        unfinished = key.name == "platform" and self._files.next_platform_key.exists()
-        current = self._files.signer().key_id if key.name == "platform" else current_of(document)
-        return KeyState(key, current, self._older(key), unfinished, self._values(key, "GET"))
+        used = self._used(key, self._document(key))
+        older, values = self._older(key), self._values(key, "GET")
+        return KeyState(key, used, older, self._unfinished(key), values)
 
     def rotate(self, key: Key, keep_seconds: float) -> str:
         """Use a new key, and accept the older one for so long; what was done. If an older one is
@@ -94,6 +103,7 @@ class SecretRotation:
         drop_after = now + max(keep_seconds, IN_USE_SECONDS if key.encrypts_at else 0.0)
         older = self._older(key)
         if older and not self._unfinished(key):
+            self._renew_service_tokens(key)
             self._renew_values(key)
             return (
                 f"{key.name}: {', '.join(one.id for one in older)} is still accepted after the "
@@ -103,7 +113,9 @@ class SecretRotation:
             self._rotate_platform(now, drop_after)
         else:
             entry = _new_secret() if key.name == "labs" else new_key()
-            self._write(key, with_new(self._document(key), entry, now, drop_after))
+            document = self._document(key)
+            used = self._used(key, document)
+            self._write(key, with_new(document, entry, used, now, drop_after))
         self._renew_values(key)
         return f"{key.name}: {self.state(key).current} is used from now on"
 
@@ -125,7 +137,12 @@ class SecretRotation:
             needed = sorted(one for one in ids if values.get(one))
             if needed:
                 raise FleetError(f"{key.name}: values are still encrypted with {needed[0]}")
-        self._write(key, without(self._document(key), ids))
+        # A rotation may have been killed before it signed the servers' tokens with the new key.
+        self._renew_service_tokens(key)
+        document = self._document(key)
+        self._write(key, without(document, ids, self._used(key, document)))
+        # A supervisor of an earlier version may have written tokens of the older key meanwhile.
+        self._renew_service_tokens(key)
         return sorted(ids)
 
     def _refuse_in_use(self, key: Key, older: list[Older]) -> None:
@@ -146,18 +163,31 @@ class SecretRotation:
             create_private_key(files.next_platform_key)
         public = TokenSigner(files.next_platform_key).public_key
         document = self._document(key)
-        if public["kid"] not in [id_of(one) for one in document["keys"]]:
-            # Servers know the new key before anything is signed with it.
-            self._write(key, with_new(document, public, now, drop_after))
+        used = self._used(key, document)
+        # Servers know the new key before anything is signed with it.
+        if public["kid"] in [id_of(one) for one in document["keys"]]:
+            # By a rotation that was killed: the older key has signed ever since.
+            document = replaced(document, used, now, drop_after)
+        else:
+            document = with_new(document, public, used, now, drop_after)
+        self._write(key, document)
         os.replace(files.next_platform_key, files.platform_key)
-        files.renew_service_tokens()
+        self._renew_service_tokens(key)
+
+    def _used(self, key: Key, document: Document) -> str:
+        """The ID of the key that is used: what signs tokens need not be first in its file."""
+        return self._files.signer().key_id if key.name == "platform" else current_of(document)
 
     def _older(self, key: Key) -> list[Older]:
-        used = self._files.signer().key_id if key.name == "platform" else ""
-        return [one for one in older_of(self._document(key)) if one.id != used]
+        document = self._document(key)
+        return older_of(document, self._used(key, document))
 
     def _unfinished(self, key: Key) -> bool:
         return key.name == "platform" and self._files.next_platform_key.exists()
+
+    def _renew_service_tokens(self, key: Key) -> None:
+        if key.name == "platform":
+            self._files.renew_service_tokens()
 
     def _renew_values(self, key: Key) -> None:
         """Have values encrypted with the new key. If no server answers, that is done before the
@@ -191,8 +221,9 @@ class SecretRotation:
         file = self._file(key)
         try:
             document: dict[str, Any] = json.loads(file.read_bytes())
-            current_of(document)
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            if not [id_of(one) for one in document["keys"]]:
+                raise ValueError("there is no key in it")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FleetError(
                 f"{file} cannot be read ({error}): restore it from a backup, or run "
                 "`jupyter fleet up` if it is missing"

@@ -5,20 +5,27 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from jupyter_ext.fleet import secret_rotation
 from jupyter_ext.fleet.calls import CallFailed
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.key_file import current_of, older_of, with_new, without
+from jupyter_ext.fleet.key_file import current_of, id_of, older_of, with_new, without
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.secret_rotation import IN_USE_SECONDS, KEYS, SecretRotation
 from jupyter_ext.fleet.secrets_command import drop_due
 from jupyter_ext.fleet.settings import Settings
-from jupyter_ext.platform.encryption import SecretBox
+from jupyter_ext.platform.encryption import SecretBox, new_key
+from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.shared_secrets import SharedSecrets
-from jupyter_ext.platform.tokens import TokenError, TokenSigner, TokenVerifier
+from jupyter_ext.platform.tokens import (
+    TokenError,
+    TokenSigner,
+    TokenVerifier,
+    create_private_key,
+)
 
 SETTINGS = Settings(ports={f"{kind}-{n}": 1 for kind in ("lab", "gateway") for n in (1, 2)})
 
@@ -89,17 +96,54 @@ def rotation(data_dir: DataDir, servers: Servers, clock: Clock) -> SecretRotatio
 
 
 def test_a_new_key_is_in_front_and_the_older_one_has_a_time() -> None:
-    document = with_new({"keys": [{"id": "a"}], "issuers": []}, {"id": "b"}, 5.0, 9.0)
+    document = with_new({"keys": [{"id": "a"}], "issuers": []}, {"id": "b"}, "a", 5.0, 9.0)
     assert current_of(document) == "b"
-    assert [(one.id, one.replaced, one.drop_after) for one in older_of(document)] == [("a", 5, 9)]
-    again = with_new(document, {"id": "c"}, 6.0, 20.0)
-    assert [(one.id, one.drop_after) for one in older_of(again)] == [("b", 20), ("a", 9)]
-    assert without(again, {"a", "c"})["keys"][0]["id"] == "c"
+    older = older_of(document, "b")
+    assert [(one.id, one.replaced, one.drop_after) for one in older] == [("a", 5, 9)]
+    again = with_new(document, {"id": "c"}, "b", 6.0, 20.0)
+    assert [(one.id, one.drop_after) for one in older_of(again, "c")] == [("b", 20), ("a", 9)]
+    assert without(again, {"a", "c"}, "c")["keys"][0]["id"] == "c"
     assert again["issuers"] == []
 
 
-def test_keys_that_an_operator_has_added_stay() -> None:
-    assert older_of({"keys": [{"kid": "a"}, {"kid": "of another platform"}]}) == []
+def test_a_key_that_is_used_is_no_older_one_wherever_it_stands() -> None:
+    times = {"replaced": 1.0, "drop_after": 2.0}
+    document = {"keys": [{"id": "a", **times}, {"id": "b", **times}]}
+    assert [one.id for one in older_of(document, "b")] == ["a"]
+    assert without(document, {"a", "b"}, "b")["keys"] == [{"id": "b", **times}]
+
+
+# The first key of the other files is the one that is used.
+@pytest.mark.parametrize(
+    ("name", "in_front"), [*((name, False) for name in KEYS), ("platform", True)]
+)
+def test_keys_that_an_operator_has_added_stay(
+    rotation: SecretRotation, files: SecretFiles, clock: Clock, name: str, in_front: bool
+) -> None:
+    file = {
+        "platform": files.token_keys,
+        "encryption": files.encryption_keys,
+        "logins": files.login_keys,
+        "labs": files.shared_secrets,
+    }[name]
+    document = json.loads(file.read_bytes())
+    own = document["keys"][0]
+    if name == "platform":
+        create_private_key(files.folder / "of_the_operator.pem")
+        added = TokenSigner(files.folder / "of_the_operator.pem").public_key
+    else:
+        added = new_key()
+    document["keys"] = [added, own] if in_front else [own, added]
+    write_private(file, json.dumps(document))
+    rotation.rotate(KEYS[name], 60.0)
+    new, *others = json.loads(file.read_bytes())["keys"]
+    assert added in others
+    state = rotation.state(KEYS[name])
+    assert state.current == id_of(new)
+    assert [one.id for one in state.older] == [id_of(own)]
+    clock.now += 3600
+    assert rotation.drop(KEYS[name], at_once=True) == [id_of(own)]
+    assert json.loads(file.read_bytes())["keys"] == [new, added]
 
 
 def test_tokens_of_the_older_platform_key_are_good_until_it_is_dropped(
@@ -157,6 +201,75 @@ def test_a_rotation_that_was_killed_goes_on(
     assert not files.next_platform_key.exists()
     assert len(json.loads(files.token_keys.read_bytes())["keys"]) == 2
     assert verifier.verify(before.sign("ada", {}, 60)).user == "ada"
+
+
+def test_a_rotation_that_goes_on_accepts_the_older_key_for_as_long_as_it_is_told(
+    rotation: SecretRotation,
+    files: SecretFiles,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    before = files.signer().key_id
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", _unless_pem(killed))
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(KEYS["platform"], 60.0)
+    clock.now += 3600
+    rotation.rotate(KEYS["platform"], 7200.0)
+    (older,) = rotation.state(KEYS["platform"]).older
+    assert (older.id, older.replaced, older.drop_after) == (before, clock.now, clock.now + 7200)
+
+
+@pytest.mark.parametrize("finished_by", ["rotate", "drop"])
+def test_servers_have_tokens_that_are_accepted_after_a_rotation_that_was_killed(
+    rotation: SecretRotation,
+    files: SecretFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    finished_by: str,
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    before = files.signer().key_id
+    with monkeypatch.context() as patch:
+        patch.setattr(SecretFiles, "renew_service_tokens", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(KEYS["platform"], 60.0)
+    if finished_by == "rotate":
+        rotation.rotate(KEYS["platform"], 60.0)
+        _without_key(files, before)
+    else:
+        assert rotation.drop(KEYS["platform"], at_once=True) == [before]
+    for service in ("lab", "gateway"):
+        token = files.service_token(service).read_text()
+        assert TokenVerifier(files.token_keys).verify(token).service == service
+
+
+def _without_key(files: SecretFiles, key_id: str) -> None:
+    document = json.loads(files.token_keys.read_bytes())
+    document["keys"] = [one for one in document["keys"] if one["kid"] != key_id]
+    write_private(files.token_keys, json.dumps(document))
+
+
+def test_tokens_that_a_supervisor_signs_late_are_replaced_when_their_key_is_dropped(
+    rotation: SecretRotation, files: SecretFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, file = files.sign_service_token("lab"), files.service_token("lab")
+    real, older = SecretRotation._write, files.signer().key_id
+
+    def write(*arguments: Any) -> None:
+        assert jwt.get_unverified_header(file.read_text())["kid"] != older
+        file.write_text(late)
+        real(*arguments)
+
+    rotation.rotate(KEYS["platform"], 60.0)
+    file.write_text(late)
+    monkeypatch.setattr(SecretRotation, "_write", write)
+    assert rotation.drop(KEYS["platform"], at_once=True) == [older]
+    assert TokenVerifier(files.token_keys).verify(file.read_text()).service == "lab"
 
 
 def _unless_pem(killed: Any) -> Any:

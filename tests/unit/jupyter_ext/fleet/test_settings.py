@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_what_is_not_said_stays():
 def test_what_older_versions_kept_is_read(tmp_path):
     (tmp_path / "fleet.json").write_text('{"format": 1, "port": 9999, "ports": {"lab-1": 12345}}')
     assert load_settings(DataDir.at(tmp_path)) == Settings(port=9999, ports={"lab-1": 12345})
+    (tmp_path / "fleet.json").write_text('{"format": 4, "labs": 3, "tls_cert": "/c"}')
+    assert load_settings(DataDir.at(tmp_path)) == Settings(labs=3, tls_cert="/c")
+
+
+def test_each_new_setting_has_a_new_format():
+    """Versions with the format before would say that the file is broken. Whoever changes the names
+    here increases FORMAT."""
+    names = (
+        "advertise bucket bucket_environment cull_idle cull_warning database gateway_env gateways"
+        " insecure_http kernel_env kernel_memory kernel_network kernel_network_allowed kernel_walls"
+        " kernelspecs kube_context kube_namespace kubeconfig labs launch_policy listen max_kernels"
+        " max_kernels_per_user one_user port ports public_url shown_folders tls_cert tls_key"
+        " token_in_url trust_everyone yarn_conf"
+    )
+    assert (FORMAT, sorted(one.name for one in fields(Settings))) == (5, names.split())
 
 
 def test_every_option_of_up_is_kept(tmp_path):
