@@ -50,6 +50,8 @@ def test_no_link_and_no_foreign_page_signs_out(bare_labs: Labs) -> None:
     [
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+        # A link in a notebook of others, in the fleet's own page.
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"},
         {"Referer": "http://evil.example/"},
         # As to a host without TLS, from a page that has it leave the referer out.
         {},
