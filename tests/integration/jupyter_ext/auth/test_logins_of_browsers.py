@@ -78,6 +78,13 @@ def test_no_other_page_signs_a_browser_in_without_its_persons_consent(
     assert nobody.status_code == 401
 
 
+def test_another_port_that_sets_the_mark_of_an_upgrade_signs_nobody_out(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    session.cookies.set("jupyter-fleet-login-too", "1")
+    for url in bare_labs.urls:
+        assert session.get(f"{url}/api/me").status_code == 200
+
+
 def test_calls_of_other_ports_with_the_cookie_are_refused(bare_labs: Labs) -> None:
     session = browser(bare_labs)
     url = bare_labs.urls[0]
