@@ -4,7 +4,8 @@ Labs of this version accept it, so that an upgrade signs nobody out, and set it 
 the version before, which know no other, are alive.
 
 Those labs sign out by removing it from the browser, and nothing else. So a browser that was given
-both cookies has a mark, and one with the mark alone has been signed out there.
+both cookies has a mark, and one with the mark alone has been signed out there. Any port of the host
+can set the mark: it means nothing unless such labs are alive.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def set_cookie(handler: RequestHandler, identity: Identity, attributes: dict[str
 
 
 def was_removed(handler: RequestHandler) -> bool:
-    """Whether a lab of the version before has signed this browser out."""
+    """Whether a lab of the version before, if one is alive, has signed this browser out."""
     return handler.get_cookie(MARK) is not None and handler.get_cookie(NAME) is None
 
 

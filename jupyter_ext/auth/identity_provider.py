@@ -245,10 +245,12 @@ class FleetIdentityProvider(IdentityProvider):
         identity = None
         if session_id:
             try:
-                if earlier_cookie.was_removed(handler):
+                found = await self.renewals.find(session_id, copy)
+                self._refuse_foreign(handler, for_everybody)
+                if earlier_cookie.was_removed(handler) and await self.earlier_labs():
                     await self.logins.end(session_id)
                     raise LoginEnded(earlier_cookie.ENDED)
-                identity = await self.renewals.find(session_id, copy)
+                identity = found
             except LoginEnded as error:
                 handler.login_problem = str(error)  # type: ignore[attr-defined]
             except LoginsAway as error:
@@ -256,7 +258,6 @@ class FleetIdentityProvider(IdentityProvider):
                     return None
                 raise web.HTTPError(503, str(error)) from error
         if session_id and identity is not None:
-            self._refuse_foreign(handler, for_everybody)
             handler.fleet_session_id = session_id  # type: ignore[attr-defined]
             note(handler, login=digest_of(session_id))
             self._renew(handler, session_id)

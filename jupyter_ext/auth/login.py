@@ -27,7 +27,7 @@ from jupyter_ext.auth.login_page import (
     START,
     page,
 )
-from jupyter_ext.auth.request_origin import Origin, foreign, linked_from_elsewhere
+from jupyter_ext.auth.request_origin import Origin, foreign, led_by_a_page
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.logins.logins import LoginsAway
 from jupyter_ext.platform.tokens import Identity, TokenError
@@ -69,7 +69,7 @@ class FleetLoginHandler(LoginFormHandler):
             self._start()
         elif code:
             await self._ask_with_code(code)
-        elif token and linked_from_elsewhere(self.request.headers, self._own_origin):
+        elif token and led_by_a_page(self.request.headers):
             self._ask(CONFIRM, self._verified(token), "token", token.strip())
         elif token:
             await self._log_in(token)
@@ -131,7 +131,7 @@ class FleetLoginHandler(LoginFormHandler):
             return
         if state:
             text = CAME_BACK
-        elif linked_from_elsewhere(self.request.headers, self._own_origin):
+        elif led_by_a_page(self.request.headers):
             text = CONFIRM
         else:
             text = GO_ON

@@ -53,15 +53,14 @@ def foreign(
     return "" if referer is None else _not_own(referer, own)
 
 
-def linked_from_elsewhere(headers: Mapping[str, str], own: Origin | None) -> bool:
-    """Whether a page of another site or port may have led here. None has, where a person has typed
-    or clicked an address outside of the browser."""
-    site = headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site not in _OWN
-    referer = headers.get("Referer")
-    # Without TLS, browsers say nothing of the site, and pages can have them leave the referer out.
-    return referer is None or bool(_not_own(referer, own))
+def led_by_a_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page may have led here. None has, where a person has typed an address, or clicked
+    one outside of the browser.
+
+    The fleet's own page counts as any other: it shows links in notebooks that others have written.
+    Without TLS, browsers say nothing of this.
+    """
+    return headers.get("Sec-Fetch-Site") != "none"
 
 
 def _opens_page(headers: Mapping[str, str]) -> bool:

@@ -50,6 +50,8 @@ def test_no_link_and_no_foreign_page_signs_out(bare_labs: Labs) -> None:
     [
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+        # A link in a notebook of others, in the fleet's own page.
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"},
         {"Referer": "http://evil.example/"},
         # As to a host without TLS, from a page that has it leave the referer out.
         {},
@@ -74,6 +76,13 @@ def test_no_other_page_signs_a_browser_in_without_its_persons_consent(
     assert session.get(f"{url}/api/me").json()["identity"]["username"] == "mallory"
     nobody = requests.get(f"{url}/login?token=nonsense", headers=headers)
     assert nobody.status_code == 401
+
+
+def test_another_port_that_sets_the_mark_of_an_upgrade_signs_nobody_out(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    session.cookies.set("jupyter-fleet-login-too", "1")
+    for url in bare_labs.urls:
+        assert session.get(f"{url}/api/me").status_code == 200
 
 
 def test_calls_of_other_ports_with_the_cookie_are_refused(bare_labs: Labs) -> None:

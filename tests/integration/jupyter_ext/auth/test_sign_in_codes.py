@@ -97,12 +97,17 @@ def test_a_state_of_another_browser_is_refused(labs: Labs) -> None:
 
 
 @pytest.mark.parametrize(
-    "elsewhere", [{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, {}]
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"},
+        {},
+    ],
 )
-def test_a_code_on_another_sites_page_asks_first(labs: Labs, elsewhere: dict[str, str]) -> None:
+def test_a_code_in_a_page_asks_first(labs: Labs, headers: dict[str, str]) -> None:
     url, session = labs.urls[0], browser(labs)
     query = {"code": code_for(labs, "mallory")}
-    page = session.get(f"{url}/login", params=query, headers=elsewhere)
+    page = session.get(f"{url}/login", params=query, headers=headers)
     assert "Sign in as mallory?" in page.text
     assert "submit()" not in page.text
     assert session.get(f"{url}/api/me").json()["identity"]["username"] == "ada"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_ext.auth.request_origin import foreign, linked_from_elsewhere, origin_of
+from jupyter_ext.auth.request_origin import foreign, led_by_a_page, origin_of
 
 OWN = origin_of("http://fleet.example:8888")
 MINE = "http://fleet.example:8888"
@@ -75,19 +75,20 @@ def test_a_websocket_says_where_it_comes_from(headers: dict[str, str], may: bool
 
 
 @pytest.mark.parametrize(
-    ("headers", "elsewhere"),
+    ("headers", "led"),
     [
         ({}, True),
         ({"Sec-Fetch-Site": "none"}, False),
-        ({"Sec-Fetch-Site": "same-origin", "Referer": "http://evil.example"}, False),
+        # A link in a notebook of others.
+        ({"Sec-Fetch-Site": "same-origin", **NAVIGATES, "Referer": f"{MINE}/lab"}, True),
         ({"Sec-Fetch-Site": "same-site"}, True),
         ({"Sec-Fetch-Site": "cross-site"}, True),
-        ({"Referer": f"{MINE}/lab"}, False),
+        ({"Referer": f"{MINE}/lab"}, True),
         ({"Referer": "http://fleet.example:1/"}, True),
     ],
 )
-def test_who_has_led_a_browser_here(headers: dict[str, str], elsewhere: bool) -> None:
-    assert linked_from_elsewhere(headers, OWN) is elsewhere
+def test_whether_a_page_has_led_a_browser_here(headers: dict[str, str], led: bool) -> None:
+    assert led_by_a_page(headers) is led
 
 
 def test_a_default_port_need_not_be_named() -> None:
