@@ -437,6 +437,31 @@ test('a lab of the version before brings nothing twice, and nothing that waits i
   );
 });
 
+test('what comes again on a connection without a cursor is handed over once', async () => {
+  const fleet = new FakeFleet();
+  fleet.answers = 'v1.kernel.websocket.jupyter.org';
+  const { page } = await connected(fleet);
+  const cell = page.send(request());
+  fleet.say(print('1 ', cell));
+  const unacknowledged = [fleet.say(print('2 ', cell)), fleet.say(print('3 ', cell))];
+  await until(() => page.printed === '1 2 3 ');
+  for (const death of ['of a lab', 'of the next one, which acknowledged nothing']) {
+    // The lab had no time to acknowledge what it had sent to the page.
+    fleet.cut();
+    await until(() => page.events.filter(event => event === 1006).length, death);
+    page.events = [];
+    page.connect();
+    await until(() => fleet.open.length === 1);
+    unacknowledged.forEach(number => fleet._send(fleet.open[0], number));
+  }
+  const last = print('4 ', cell);
+  fleet.say(last);
+  // A kernel may give two messages one id.
+  fleet.say(last);
+  await until(() => page.printed.endsWith('4 4 '));
+  assert.equal(page.printed, '1 2 3 4 4 ');
+});
+
 test('after a lab of the version before the page counts its messages anew', async () => {
   const { fleet, page } = await connected();
   const cells = [page.send(request()), page.send(request())];

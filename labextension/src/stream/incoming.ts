@@ -140,6 +140,7 @@ export class Incoming {
       return;
     }
     if (!this._seen.has(message)) {
+      this._seen.add(message);
       this.push(this._options.people.taken(message));
     }
   }
@@ -258,6 +259,7 @@ export class Incoming {
   /** There is no cursor: what is to be asked waits until there is one. */
   withoutCursor(): void {
     this.received = null;
+    this._seen.began();
     this._options.people.withoutCursor();
     this._giveUp();
     this.release();
