@@ -15,13 +15,19 @@ class SinkFailures:
         self._what = what
         self._log = log
         self._count = 0
+        self._error: object = None
         self._said = float("-inf")
 
     def add(self, error: object, count: int = 1) -> None:
         """So many events are lost."""
         self._count += count
+        self._error = error
+        self.say()
+
+    def say(self) -> None:
+        """Say what was not said yet, if that is not too soon after the last time."""
         now = time.monotonic()
-        if now - self._said >= SAY_SECONDS:
+        if self._error is not None and now - self._said >= SAY_SECONDS:
             self._said = now
-            self._log.error("%s: %d events are lost: %s", self._what, self._count, error)
-            self._count = 0
+            self._log.error("%s: %d events are lost: %s", self._what, self._count, self._error)
+            self._count, self._error = 0, None

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 from jupyter_ext.audit.sink_failures import SinkFailures
+from jupyter_ext.platform.no_redirects import open_there
 
 MOST_WAITING = 10_000
 """Events that wait while the webhook does not answer; of more, the newest are lost."""
@@ -102,21 +103,13 @@ class Webhook(logging.Handler):
 
 def poster(url: str, token_file: str) -> Post:
     """Posts JSON to `url`, with the token in the file, if one is named, which is read each time."""
-    opener = build_opener(_NoRedirects())
 
     def post(body: bytes) -> None:
         headers = {"Content-Type": "application/json"}
         if token_file:
             headers["Authorization"] = f"Bearer {Path(token_file).read_text().strip()}"
         request = Request(url, body, headers, method="POST")  # noqa: S310 (checked before)
-        with opener.open(request, timeout=ANSWER_SECONDS) as answer:
+        with open_there(request, ANSWER_SECONDS) as answer:
             answer.read(1)
 
     return post
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    """Events go to no other address than the operator's."""
-
-    def redirect_request(self, *args: Any, **named: Any) -> None:
-        return None

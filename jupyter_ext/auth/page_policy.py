@@ -6,12 +6,11 @@ import base64
 import hashlib
 import re
 
-from jupyter_ext.auth.request_origin import Origin
+from jupyter_ext.auth.request_origin import DEFAULT_PORTS, Origin
 
 # Names and IPv4 addresses: a policy has no way to write an IPv6 one, and what a client has sent as
 # its host must not end a directive.
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?", re.ASCII)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKETS = {"http": "ws", "https": "wss"}
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -73,4 +72,4 @@ def _host_source(origin: Origin | None) -> str:
     scheme, host, port = origin
     if not _HOST.fullmatch(host):
         return ""
-    return host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
+    return host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-_READ = frozenset({"GET", "HEAD", "OPTIONS"})
+from jupyter_ext.platform.route_table import READ
+
 _OWN = frozenset({"same-origin", "none"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int | None]
 
@@ -20,9 +21,9 @@ def origin_of(url: str) -> Origin | None:
     """Scheme, host and port of a URL; None if it has none of these (as `null`)."""
     try:
         parts = urlsplit(url)
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
             return None
-        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
+        return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError:
         return None
 
@@ -41,12 +42,12 @@ def foreign(
         origin = origin or headers.get("Sec-Websocket-Origin")
         return _not_own(origin or "", own)
     if site is not None:
-        if site in _OWN or (method in _READ and _opens_page(headers)):
+        if site in _OWN or (method in READ and _opens_page(headers)):
             return ""
         return f"a page of another site or port has sent this request ({site})"
     if origin is not None:
         return _not_own(origin, own)
-    if method not in _READ:
+    if method not in READ:
         return "this request does not say which page has sent it (Origin)"
     # Browsers send neither to a host without TLS, but from where the page is.
     referer = headers.get("Referer")

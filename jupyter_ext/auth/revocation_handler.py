@@ -13,6 +13,7 @@ from jupyter_ext.audit.notes import note
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.logins.logins import LoginsAway
 from jupyter_ext.logins.revocation_watch import RevocationWatch
+from jupyter_ext.platform.revocations import RevocationError
 from jupyter_ext.platform.tokens import TokenError
 from jupyter_ext.wire.routes import REVOCATIONS_ROUTE, pattern_of
 
@@ -38,6 +39,8 @@ class RevocationHandler(ErrorBody, APIHandler):
             await self._watch.add(revocation)
         except TokenError as error:
             raise web.HTTPError(401, str(error)) from error
+        except RevocationError as error:
+            raise web.HTTPError(400, str(error)) from error
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
         note(self, actor="platform", name=f"{revocation.kind} {revocation.name}")

@@ -8,7 +8,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
+
+from jupyter_ext.platform.no_redirects import open_there
 
 ANSWER_SECONDS = 5.0
 """Between two pieces of an answer."""
@@ -30,19 +32,9 @@ class PlatformRefused(PlatformAway):
         self.status = status
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """An answer that leads elsewhere may lead to where somebody can change it."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_opener = build_opener(_NoRedirects())
-
-
 def read_from(request: Request, seconds: float = ANSWER_SECONDS) -> bytes:
     """The body of a good answer; raises OSError, HTTPException and ValueError. Blocks."""
-    with _opener.open(request, timeout=seconds) as answer:
+    with open_there(request, seconds) as answer:
         data: bytes = answer.read(LONGEST + 1)
     if len(data) > LONGEST:
         raise ValueError(f"the document is longer than {LONGEST} bytes")

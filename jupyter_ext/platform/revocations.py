@@ -11,6 +11,12 @@ from enum import StrEnum
 LONGEST_TOKEN_SECONDS = 400 * 86400
 """No token of a person is accepted for longer after it was issued, whatever it says itself: so a
 revocation that is older concerns none any more."""
+LATEST_EXPIRY = 32_503_680_000
+"""The year 3000: dates of cookies, timers and databases cannot be much later."""
+
+
+class RevocationError(ValueError):
+    """What is no revocation; the text says why."""
 
 
 class Revoked(StrEnum):
@@ -37,15 +43,24 @@ class Revocation:
 
 
 def revocation_from(document: Mapping[str, object], until: object) -> Revocation:
-    """What a document with either `user` or `project` revokes; raises ValueError."""
+    """What a document with either `user` or `project` revokes; raises RevocationError."""
     kinds = [kind for kind in Revoked if document.get(kind) is not None]
     if len(kinds) != 1:
-        raise ValueError("a revocation names either a user or a project")
+        raise RevocationError("a revocation names either a user or a project")
     name = document[kinds[0]]
     if not isinstance(name, str) or not name or len(name) > 255:
-        raise ValueError(f"the {kinds[0]} of a revocation must have 1 to 255 characters")
+        raise RevocationError(f"the {kinds[0]} of a revocation must have 1 to 255 characters")
+    # As names in tokens: half of a surrogate pair, for one, can be in no database.
+    if not name.isprintable():
+        raise RevocationError(f"the {kinds[0]} of a revocation contains control characters")
     if not isinstance(until, int | float) or isinstance(until, bool):
-        raise ValueError("a revocation needs the time up to which it holds")
+        raise RevocationError("a revocation needs the time up to which it holds")
+    # Compared first: an integer may be too large for a float.
+    if not 0 <= until < LATEST_EXPIRY:
+        raise RevocationError(
+            "the time up to which a revocation holds must be seconds since 1970 and before the "
+            "year 3000"
+        )
     return Revocation(kinds[0], name, float(until))
 
 

@@ -28,8 +28,10 @@ from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.published_keys import PublishedKeys
 from jupyter_ext.platform.reloaded_file import ReloadedFile
 from jupyter_ext.platform.revocations import (
+    LATEST_EXPIRY,
     LONGEST_TOKEN_SECONDS,
     Revocation,
+    RevocationError,
     Revocations,
     Revoked,
     revocation_from,
@@ -42,8 +44,6 @@ FIRST_ANSWER_SECONDS = 5.0
 """How long a server that starts waits for the keys of all issuers."""
 SERVICES = ("lab", "gateway")
 LONGEST_USER_NAME = 255
-LATEST_EXPIRY = 32_503_680_000
-"""The year 3000: dates of cookies and timers cannot be much later."""
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
 """Control characters, halves of surrogate pairs, separators of lines and paragraphs."""
 
@@ -155,17 +155,16 @@ class TokenVerifier:
         return identity if identity.service else self._of_person(identity)
 
     def verify_revocation(self, token: str) -> Revocation:
-        """Return what the platform revokes with ``token``, or raise `TokenError`.
+        """Return what the platform revokes with ``token``.
 
-        It holds for tokens that were issued up to the second in which it was signed.
+        It holds for tokens that were issued up to the second in which it was signed. Raises
+        `TokenError` if the platform has not signed it, `RevocationError` if it has, and it says
+        nothing that can be revoked.
         """
         claims, _ = self._claims(token, REVOCATION_AUDIENCE)
-        try:
-            revocation = revocation_from(claims, claims["iat"])
-        except ValueError as error:
-            raise TokenError(str(error)) from error
-        if not revocation.until <= time.time() + CLOCKS_DIFFER_SECONDS:
-            raise TokenError("the revocation was issued in the future (claim iat)")
+        revocation = revocation_from(claims, claims["iat"])
+        if revocation.until > time.time() + CLOCKS_DIFFER_SECONDS:
+            raise RevocationError("the revocation was issued in the future (claim iat)")
         return revocation
 
     def _of_person(self, identity: Identity) -> Identity:

@@ -2,10 +2,12 @@
 
 import time
 
+import jwt
 import pytest
 import requests
 
 from jupyter_ext.platform.revocations import Revoked
+from jupyter_ext.platform.tokens import REVOCATION_AUDIENCE
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
@@ -72,6 +74,29 @@ def test_who_has_not_the_platforms_key_revokes_nothing(
     assert requests.post(url, json=body).status_code == status
     own = {"revocation": bare_labs.signer.sign("ada", {"demo": "owner"}, 60)}
     assert requests.post(url, json=own).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"user": "ada", "iat": int("9" * 400)}, "seconds since 1970"),
+        ({"user": "ada", "iat": -1e18}, "seconds since 1970"),
+        ({"user": "a\ud800"}, "control characters"),
+        ({}, "either a user or a project"),
+    ],
+)
+def test_the_platform_is_told_what_is_wrong_with_what_it_has_signed(
+    bare_labs: Labs, claims: dict[str, object], words: str
+) -> None:
+    now = int(time.time())
+    document = {"aud": REVOCATION_AUDIENCE, "iat": now, "exp": now + 60, **claims}
+    headers = {"kid": bare_labs.signer.key_id}
+    signed = jwt.encode(document, bare_labs.signer._key, algorithm="EdDSA", headers=headers)
+    answer = requests.post(
+        f"{bare_labs.urls[0]}/api/fleet/revocations", json={"revocation": signed}, timeout=10
+    )
+    assert answer.status_code == 400, answer.text
+    assert words in answer.json()["message"]
 
 
 def test_gateways_read_them_and_users_do_not(bare_labs: Labs) -> None:
