@@ -368,11 +368,12 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	lock peer-nbmodel $(LOCKS)/peer-nbmodel.in -c $(LOCKS)/lab.txt; \
 	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt \
 		--excludes $(LOCKS)/lab-without.txt; \
-	lock gateway pyproject.toml --extra gateway; \
+	lock gateway pyproject.toml --extra gateway --excludes $(LOCKS)/gateway-without.txt; \
 	lock kernel pyproject.toml --extra kernel --extra xgb-ray; \
 	lock lab-dev pyproject.toml --extra lab --extra dev --extra lab-dev -c $(LOCKS)/lab.txt \
 		--excludes $(LOCKS)/lab-without.txt; \
-	lock gateway-dev pyproject.toml --extra gateway --extra dev -c $(LOCKS)/gateway.txt; \
+	lock gateway-dev pyproject.toml --extra gateway --extra dev -c $(LOCKS)/gateway.txt \
+		--excludes $(LOCKS)/gateway-without.txt; \
 	lock kernel-dev pyproject.toml --extra kernel --extra xgb-ray --extra dev --extra xgb-ray-dev \
 		-c $(LOCKS)/kernel.txt
 
