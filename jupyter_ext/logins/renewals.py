@@ -27,7 +27,7 @@ RENEW_SECONDS = 300.0
 """How long before its end a token is renewed; one that lives for less than twice as long, in the
 middle of its life."""
 AGAIN_SECONDS = 10.0
-"""Between two tries for one login; twice as long each time that the platform's answer is of no use."""
+"""Between two tries for one login; twice as long after each answer that is of no use."""
 LONGEST_PAUSE_SECONDS = 300.0
 WAIT_SECONDS = 2.0
 """How long a websocket's look at its login waits for a renewal."""
