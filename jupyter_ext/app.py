@@ -31,6 +31,7 @@ from jupyter_ext.auth.csp_reports import handlers as csp_report_handlers
 from jupyter_ext.auth.encryption_handler import handlers as encryption_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.known_senders import KnownSenders
 from jupyter_ext.auth.lab_secrets import SETTING as SECRETS_SETTING
 from jupyter_ext.auth.page_headers import send_page_policy
 from jupyter_ext.auth.page_policy import page_policy
@@ -245,7 +246,8 @@ class JupyterFleet(LabOptions, ExtensionApp):
         limits = serverapp.http_server.conn_params
         limits.header_timeout = self.request_seconds
         limits.body_timeout = self.body_seconds
-        serverapp.http_server.request_callback = StrangersBodies(serverapp.web_app)
+        is_known = KnownSenders(serverapp.web_app.settings)
+        serverapp.http_server.request_callback = StrangersBodies(serverapp.web_app, is_known)
         sessions = serverapp.session_manager
         if isinstance(sessions, FleetSessionManager):
             sweeps = (

@@ -19,7 +19,7 @@ from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.audit.audit_event import Actor, AuditEvent, Kind, Outcome, Server
 from jupyter_ext.audit.audit_file import AuditFile
-from jupyter_ext.audit.denial_pace import DenialPace
+from jupyter_ext.audit.event_pace import EventPace, paced
 from jupyter_ext.audit.request_event import actor_of
 from jupyter_ext.audit.sink_failures import SinkFailures
 from jupyter_ext.audit.webhook import Webhook, poster
@@ -66,15 +66,19 @@ class Audit(LoggingConfigurable):
         "(files and outputs), poll (lists and states, which open pages read all the time), fleet "
         "(calls of labs, gateways and agents among each other), denial (whatever was denied).",
     )
-    anonymous_denials_per_minute = Int(
+    anonymous_events_per_minute = Int(
         60,
         min=0,
         config=True,
-        help="How many denials of callers without a login are written one by one; of further ones "
-        "the number is written.",
+        help="How many events of callers without a login are written one by one, whatever became "
+        "of them; of further ones the number is written.",
     )
     user_denials_per_minute = Int(
-        600, min=0, config=True, help="The same for each user who is signed in."
+        600,
+        min=0,
+        config=True,
+        help="The same for what was denied to each user who is signed in, or failed. What they "
+        "were allowed and what worked is always written one by one.",
     )
     server_name = Unicode(
         config=True,
@@ -96,7 +100,7 @@ class Audit(LoggingConfigurable):
         unless it is configured."""
         self._server_kind, self._known_as = server_kind, known_as
         super().__init__(**kwargs)
-        self._pace = DenialPace(self.anonymous_denials_per_minute, self.user_denials_per_minute)
+        self._pace = EventPace(self.anonymous_events_per_minute, self.user_denials_per_minute)
         self._pace_lock = threading.Lock()
         self._waiting: queue.Queue[AuditEvent | None] = queue.Queue(MOST_WAITING)
         self._lost = 0
@@ -133,13 +137,14 @@ class Audit(LoggingConfigurable):
         """Write an event, if operators want its kind; returns at once."""
         if self._events is None:
             return
-        if event.outcome is Outcome.DENIED and Kind.DENIAL in self.kinds:
-            user = event.actor.name if event.actor.kind in ("user", "service") else ""
-            with self._pace_lock:
-                if not self._pace.admits(user, time.monotonic()):
-                    return
-        elif event.kind not in self.kinds:
+        denial = event.outcome is Outcome.DENIED and Kind.DENIAL in self.kinds
+        if not denial and event.kind not in self.kinds:
             return
+        caller = paced(event)
+        if caller is not None:
+            with self._pace_lock:
+                if not self._pace.admits(caller, event.outcome, time.monotonic()):
+                    return
         try:
             self._waiting.put_nowait(event)
         except queue.Full:
@@ -176,11 +181,11 @@ class Audit(LoggingConfigurable):
         """What was not written one by one."""
         with self._pace_lock:
             ended = self._pace.ended(now)
-        for user, count in ended:
-            actor = Actor("user", user) if user else Actor()
+        for caller, outcome, number in ended:
             words = "not written one by one: there were too many in a minute"
+            actor = Actor(*caller)
             self._write(
-                AuditEvent("denials", Kind.DENIAL, Outcome.DENIED, actor, reason=words, count=count)
+                AuditEvent("left_out", Kind.DENIAL, outcome, actor, reason=words, count=number)
             )
         lost, self._lost = self._lost, 0
         if lost:

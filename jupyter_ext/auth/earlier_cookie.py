@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tornado.web import RequestHandler
+from tornado.web import RequestHandler, decode_signed_value
 
 from jupyter_ext.auth.login_cookies import LONGEST, PAST
 from jupyter_ext.logins.logins import Logins
@@ -22,6 +22,7 @@ from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 NAME = "jupyter-fleet-login"
 MARK = f"{NAME}-too"
 _DAY = 86400
+_FOR_EVER_DAYS = 36500
 ENDED = "this login has ended: sign in again"
 _FOREIGN = "the login does not belong to this fleet: sign in again"
 
@@ -46,13 +47,18 @@ async def end(handler: RequestHandler, verifier: TokenVerifier, logins: Logins) 
 
 def _read(handler: RequestHandler, verifier: TokenVerifier) -> tuple[Identity | None, str]:
     # The token decides how long a login is valid.
-    cookie = handler.get_secure_cookie(NAME, max_age_days=36500)
+    cookie = handler.get_secure_cookie(NAME, max_age_days=_FOR_EVER_DAYS)
     if not cookie:
         return None, _FOREIGN if handler.get_cookie(NAME) else ""
     try:
         return verifier.verify(cookie.decode()), ""
     except TokenError as error:
         return None, str(error)
+
+
+def is_signed(secret: str | bytes, value: str) -> bool:
+    """Whether a lab has made this cookie. Its token may have expired."""
+    return decode_signed_value(secret, NAME, value, max_age_days=_FOR_EVER_DAYS) is not None
 
 
 def set_cookie(handler: RequestHandler, identity: Identity, attributes: dict[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from tornado import web
 
@@ -14,9 +15,14 @@ SETTING = "fleet_shared_secrets"
 
 def secrets_of(handler: web.RequestHandler) -> tuple[bytes, ...]:
     """The secrets that all labs share, the newest one first."""
-    own = handler.settings["cookie_secret"]
+    return secrets_in(handler.settings)
+
+
+def secrets_in(settings: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """The same, from the settings of the lab's application."""
+    own = settings["cookie_secret"]
     own = own.encode() if isinstance(own, str) else cast(bytes, own)
-    shared: SharedSecrets = handler.settings[SETTING]
+    shared: SharedSecrets = settings[SETTING]
     return shared.all(own)
 
 

@@ -16,6 +16,12 @@ LONGEST = 4000
 PAST = 1.0
 """When a cookie that is cleared has expired, in seconds since 1970."""
 _COPY = "-copy"
+_HOST, _SECURE = "__Host-", "__Secure-"
+
+
+def names_in_browsers(name: str) -> tuple[str, ...]:
+    """What a cookie with this name is called in browsers, with TLS and without."""
+    return name, _HOST + name, _SECURE + name
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class LoginCookies:
         attributes["secure"] = True
         # Browsers refuse __Host- with another path, or with a domain.
         whole = attributes["path"] == "/" and not attributes.get("domain")
-        prefix = "__Host-" if whole else "__Secure-"
+        prefix = _HOST if whole else _SECURE
         return cls(prefix + name, prefix + name + _COPY, attributes)
 
     def read(self, handler: RequestHandler) -> tuple[str | None, str | None]:

@@ -107,6 +107,10 @@ class Logins:
         self._remember(digest, identity, KNOWN_SECONDS)
         return session_id
 
+    def has_made(self, session_id: str) -> bool:
+        """Whether a lab has made this ID. The login may have ended."""
+        return is_session_id(self._box, session_id)
+
     async def find(self, session_id: str, copy: str | None) -> Identity:
         """Whose login this is. `copy` is the browser's copy, which serves while the database is
         away.

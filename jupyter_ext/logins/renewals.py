@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
@@ -26,12 +27,30 @@ RENEW_SECONDS = 300.0
 """How long before its end a token is renewed; one that lives for less than twice as long, in the
 middle of its life."""
 AGAIN_SECONDS = 10.0
-"""Between two tries for one login."""
+"""Between two tries for one login; twice as long after each answer that is of no use."""
+LONGEST_PAUSE_SECONDS = 300.0
 WAIT_SECONDS = 2.0
 """How long a websocket's look at its login waits for a renewal."""
 MOST_PAUSES = 10_000
 _REFUSED = frozenset({403, 404, 410})
 _THREADS = 4
+
+
+@dataclass
+class _Pause:
+    """Of one login."""
+
+    until: float = float("-inf")
+    """On the steady clock."""
+    seconds: float = AGAIN_SECONDS
+    """How long the next one is."""
+
+    def begin(self) -> None:
+        self.until = time.monotonic() + self.seconds
+
+    def grow(self) -> None:
+        self.seconds = min(2 * self.seconds, LONGEST_PAUSE_SECONDS)
+        self.begin()
 
 
 class Renewals:
@@ -52,7 +71,7 @@ class Renewals:
         self._logins = logins
         self._ask = ask
         self._renewing: dict[str, asyncio.Task[None]] = {}
-        self._pauses: dict[str, float] = {}
+        self._pauses: dict[str, _Pause] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fleet-renewals")
 
     async def find(self, session_id: str, copy: str | None) -> Identity:
@@ -86,17 +105,20 @@ class Renewals:
         if issuer is None or not issuer.renew_url or not is_due(identity, time.time()):
             return
         digest = digest_of(session_id)
-        if digest in self._renewing or time.monotonic() < self._pauses.get(digest, 0.0):
+        pause = self._pauses.get(digest)
+        if digest in self._renewing or (pause is not None and time.monotonic() < pause.until):
             return
-        if len(self._pauses) >= MOST_PAUSES:
-            self._pauses.clear()
-        self._pauses[digest] = time.monotonic() + AGAIN_SECONDS
-        renewing = asyncio.ensure_future(self._renew(session_id, digest, identity, issuer))
+        if pause is None:
+            if len(self._pauses) >= MOST_PAUSES:
+                self._pauses.clear()
+            pause = self._pauses[digest] = _Pause()
+        pause.begin()
+        renewing = asyncio.ensure_future(self._renew(session_id, digest, identity, issuer, pause))
         self._renewing[digest] = renewing
         renewing.add_done_callback(lambda _: self._renewing.pop(digest, None))
 
     async def _renew(
-        self, session_id: str, digest: str, identity: Identity, issuer: Issuer
+        self, session_id: str, digest: str, identity: Identity, issuer: Issuer, pause: _Pause
     ) -> None:
         try:
             renewed = await self._renewed(digest, identity, issuer)
@@ -105,10 +127,13 @@ class Renewals:
         except PlatformRefused as error:
             if error.status in _REFUSED:
                 log.info("the platform does not renew the login of %r", identity.user)
-                self._pauses[digest] = float("inf")
+                pause.until = float("inf")
             else:
                 log.warning("the login of %r is not renewed: %s", identity.user, error)
-        except (DatabaseUnavailable, PlatformAway, SealError, TokenError) as error:
+        except TokenError as error:
+            pause.grow()
+            log.warning("the login of %r is not renewed: %s", identity.user, error)
+        except (DatabaseUnavailable, PlatformAway, SealError) as error:
             log.warning("the login of %r is not renewed: %s", identity.user, error)
         except Exception:
             log.exception("the login of %r is not renewed", identity.user)
@@ -120,7 +145,7 @@ class Renewals:
         if sealed is None:
             return None
         kept = self._verifier.verify(open_token(self._box, digest, sealed))
-        if kept.expires > identity.expires:
+        if is_newer(kept, identity):
             # Another lab has renewed it.
             return kept
         if not claimed:
@@ -145,9 +170,15 @@ class Renewals:
         renewed = self._verifier.verify(token)
         if renewed.user != identity.user:
             raise TokenError("the platform has answered another person's token")
-        if renewed.expires <= identity.expires:
+        if not is_newer(renewed, identity):
             raise TokenError("the platform has answered a token that ends no later")
         return renewed
+
+
+def is_newer(token: Identity, than: Identity) -> bool:
+    """Whether a token ends later; in place of one of which roles were taken back, one will do that
+    was issued later: it may have other roles."""
+    return token.expires > than.expires or (than.reduced and token.issued > than.issued)
 
 
 def is_due(identity: Identity, now: float) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, now_utc
 from jupyter_ext.logins.logins import LoginsAway
 from jupyter_ext.logins.sealing import SealError, open_token, seal_token
-from jupyter_ext.logins.session_id import digest_of, is_session_id, new_session_id
+from jupyter_ext.logins.session_id import digest_of, is_code, new_code
 from jupyter_ext.logins.tables import sign_in_code
 from jupyter_ext.platform.encryption import SecretBox
 from jupyter_ext.platform.tokens import Identity
@@ -19,6 +19,7 @@ from jupyter_ext.platform.tokens import Identity
 CODE_SECONDS = 60
 """How long a code is valid unless its maker asks for longer: a redirect takes a moment."""
 MOST_SECONDS = 3600
+MOST_OF_A_USER = 20
 
 
 class SignInCodes:
@@ -29,19 +30,13 @@ class SignInCodes:
         self._box = box
 
     async def make(self, identity: Identity, seconds: float = CODE_SECONDS) -> str:
-        """A new code for the holder of a verified token."""
-        code = new_session_id(self._box)
+        """A new code for the holder of a verified token. If they have more than `MOST_OF_A_USER`
+        then, the oldest ones are good no longer."""
+        code = new_code(self._box)
         digest = digest_of(code)
         token = seal_token(self._box, digest, identity.token)
 
-        def add(connection: Connection) -> None:
-            now = now_utc(connection)
-            connection.execute(delete(sign_in_code).where(sign_in_code.c.expires < now))
-            expires = now + timedelta(seconds=seconds)
-            connection.execute(
-                insert(sign_in_code).values(digest=digest, token=token, expires=expires)
-            )
-
+        add = partial(_add, digest=digest, user=identity.user, token=token, seconds=seconds)
         try:
             await self._database.run(add)
         except DatabaseUnavailable as error:
@@ -57,7 +52,7 @@ class SignInCodes:
         return await self._token(code, take=True)
 
     async def _token(self, code: str, *, take: bool) -> str | None:
-        if not is_session_id(self._box, code):
+        if not is_code(self._box, code):
             return None
         digest = digest_of(code)
         try:
@@ -68,6 +63,19 @@ class SignInCodes:
         except SealError:
             # Its key was removed meanwhile.
             return None
+
+
+def _add(connection: Connection, digest: str, user: str, token: str, seconds: float) -> None:
+    table, now = sign_in_code.c, now_utc(connection)
+    connection.execute(delete(sign_in_code).where(table.expires < now))
+    of_user = select(table.digest).where(table.username == user)
+    newest_first = of_user.order_by(table.created.desc(), table.digest)
+    too_many = list(connection.execute(newest_first).scalars())[MOST_OF_A_USER - 1 :]
+    if too_many:
+        connection.execute(delete(sign_in_code).where(table.digest.in_(too_many)))
+    expires = now + timedelta(seconds=seconds)
+    values = {"digest": digest, "username": user, "token": token, "created": now}
+    connection.execute(insert(sign_in_code).values(**values, expires=expires))
 
 
 def _found(connection: Connection, digest: str, take: bool) -> str | None:

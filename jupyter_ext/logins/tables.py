@@ -45,6 +45,9 @@ sign_in_code = Table(
     # The platform's token, encrypted; the text names its key.
     Column("token", _Token, nullable=False),
     Column("expires", UtcDateTime, nullable=False, index=True),
+    # Both empty in rows that labs of an earlier version have made.
+    Column("username", ByteString(USER_BYTES), nullable=True, index=True),
+    Column("created", UtcDateTime, nullable=True),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
 )

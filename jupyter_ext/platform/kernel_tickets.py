@@ -91,6 +91,14 @@ class KernelTickets:
             raise TicketError(f"the ticket is not valid: {error}") from error
         return ticket_from_claims(claims)
 
+    def has_signature(self, token: str) -> bool:
+        """Whether a lab of this fleet has signed this, which may have expired since."""
+        for key in (self._key, *self._former):
+            with contextlib.suppress(jwt.PyJWTError, UnicodeError):
+                jwt.PyJWS().decode(token, key, algorithms=[_ALGORITHM])
+                return True
+        return False
+
     def _decoded(self, token: str) -> dict[str, object]:
         for key in self._former:
             with contextlib.suppress(jwt.InvalidSignatureError):

@@ -94,9 +94,11 @@ class SocketLogin:
             self._check()
 
     def _is_newer(self, token: Identity) -> bool:
-        """Whether it is a newer token of the same person."""
+        """Whether it is a newer token of the same person: one that ends later, or that was issued
+        later, perhaps because roles of the other one were taken back."""
         mine = self.identity
-        if token.token == mine.token or token.expires <= mine.expires:
+        later = token.expires > mine.expires or token.issued > mine.issued
+        if token.token == mine.token or not later:
             return False
         if (token.user, token.service) != (mine.user, mine.service):
             log.warning("a renewed token of %r is another person's", mine.user)

@@ -167,6 +167,15 @@ class TokenVerifier:
             raise RevocationError("the revocation was issued in the future (claim iat)")
         return revocation
 
+    def has_signature(self, token: str) -> bool:
+        """Whether a known key has signed this, which may have expired since."""
+        try:
+            key, _ = self._key_of(token)
+            jwt.PyJWS().decode(token, key, algorithms=[key.algorithm_name])
+        except (TokenError, jwt.PyJWTError, UnicodeError):
+            return False
+        return True
+
     def _of_person(self, identity: Identity) -> Identity:
         """Without what was revoked, and for no longer than revocations are kept."""
         when, holds = identity.issued, self.revocations.holds

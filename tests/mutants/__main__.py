@@ -80,7 +80,7 @@ GROUPS = (
                 f"jupyter_ext/launch_options/{n}.py"
                 for n in ("check", "effective", "quantities", "schema_merge", "shown")
             ),
-            *(f"jupyter_ext/audit/{n}.py" for n in ("audited_calls", "denial_pace")),
+            *(f"jupyter_ext/audit/{n}.py" for n in ("audited_calls", "event_pace")),
             *(f"jupyter_ext/fleet/{n}.py" for n in ("key_file", "quantities", "rollout")),
             "jupyter_ext/sessions/paths.py",
         ),

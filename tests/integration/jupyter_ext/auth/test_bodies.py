@@ -12,6 +12,7 @@ THEMES = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
 WORKSPACE = "/lab/api/workspaces/auto-x"
 LISTS = b"[" + b"[]," * 20_000_000 + b"[]]"
 """60 MB, and 1.5 GB for who parses them."""
+BEARER = "Authorization: Bearer "
 DEEP = b"[" * 2000 + b"]" * 2000
 
 
@@ -91,15 +92,29 @@ def test_strangers_are_sent_to_log_in_before_anybody_reads_what_they_send(bare_l
 
 
 @pytest.mark.parametrize("path", ["/api/contents/demo/a", "/login", "/api/fleet/revocations"])
-def test_a_lab_reads_no_long_body_of_somebody_who_says_nothing(bare_labs: Labs, path: str) -> None:
+@pytest.mark.parametrize(
+    "says", ["X: y", "Cookie: a=b", f"Cookie: jupyter-fleet-session={'x' * 43}", f"{BEARER}x.y.z"]
+)
+def test_a_lab_reads_no_long_body_of_somebody_whom_it_does_not_know(
+    bare_labs: Labs, path: str, says: str
+) -> None:
     host, _, port = bare_labs.urls[0].removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as stranger:
-        head = f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 60000000\r\n\r\n"
-        stranger.sendall(head.encode())
+        head = f"PUT {path} HTTP/1.1\r\nHost: {host}\r\n{says}\r\nContent-Length: 60000000\r\n"
+        stranger.sendall(f"{head}\r\n".encode())
         # None of it was sent.
         assert stranger.recv(100).startswith(b"HTTP/1.1 400")
     form = b"a=" + bytes(60_000)
     assert requests.post(bare_labs.urls[0] + path, data=form, timeout=30).status_code < 500
+
+
+def test_who_sends_a_long_body_with_a_token_that_has_expired_is_told_so(bare_labs: Labs) -> None:
+    token = bare_labs.signer.sign("ada", {"demo": "owner"}, -10)
+    headers = {"Authorization": f"Bearer {token}"}
+    url = bare_labs.urls[0] + "/api/contents/demo/a.txt"
+    answer = requests.put(url, data=bytes(200_000), headers=headers, timeout=30)
+    assert answer.status_code == 401
+    assert "expired" in answer.text
 
 
 def test_what_a_page_saves_is_read(bare_labs: Labs) -> None:

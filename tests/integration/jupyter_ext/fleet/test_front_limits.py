@@ -28,6 +28,8 @@ TEMPLATE = Path(__file__).parents[4] / "deploy" / "nginx" / "fleet.conf.template
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 KNOWN = {"Authorization": "Bearer known"}
 FORGED = {"Authorization": "Bearer forged"}
+OTHER, THIRD = "127.0.0.2", "127.0.0.3"
+"""Addresses of others."""
 FILE = "/api/contents/demo/a.bin"
 LONG = 3_000_000
 
@@ -85,8 +87,11 @@ class Front:
         path: str,
         body: bytes | Iterator[bytes] | None = None,
         headers: dict[str, str] | None = None,
+        address: str = "127.0.0.1",
     ) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=30, source_address=(address, 0)
+        )
         try:
             # Whoever is refused before all was sent reads the answer all the same.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -97,9 +102,9 @@ class Front:
         finally:
             connection.close()
 
-    def begun(self, sent: bytes) -> socket.socket:
+    def begun(self, sent: bytes, address: str = "127.0.0.1") -> socket.socket:
         """A connection on which only this was sent."""
-        found = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        found = socket.create_connection(("127.0.0.1", self.port), 30, (address, 0))
         found.sendall(sent)
         return found
 
@@ -138,12 +143,27 @@ def running(change: Callable[[str], str]) -> Iterator[Front]:
 
 def shorter(text: str) -> str:
     """One second wherever the front waits for what is half sent."""
-    for long, short in (
+    return _replaced(
+        text,
         ("client_header_timeout 10s;", "client_header_timeout 1s;"),
         ("client_body_timeout 30s;", "client_body_timeout 1s;"),
-    ):
-        assert long in text
-        text = text.replace(long, short)
+    )
+
+
+def narrower(text: str) -> str:
+    """Little of what one address may have."""
+    return _replaced(
+        text,
+        ("zone=fleet_calls:4m rate=500r/s;", "zone=fleet_calls:4m rate=5r/s;"),
+        ("zone=fleet_calls burst=2000 nodelay;", "zone=fleet_calls burst=20 nodelay;"),
+        ("limit_conn fleet_addresses 2000;", "limit_conn fleet_addresses 10;"),
+    )
+
+
+def _replaced(text: str, *changes: tuple[str, str]) -> str:
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
     return text
 
 
@@ -195,6 +215,23 @@ def test_many_calls_without_a_login_are_refused_and_those_with_one_pass(front: F
     assert {front.call("GET", "/api", headers=KNOWN)[0] for _ in range(100)} == {200}
     logged = {line.split()[3] for line in front.log.read_text().splitlines()}
     assert logged == {"200"}
+
+
+@pytest.mark.parametrize("headers", [{}, FORGED, {"Cookie": "a=b"}])
+def test_what_one_address_may_have_is_limited_whatever_it_says(headers: dict[str, str]) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    begun = f"POST /login HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 60000\r\n\r\n{{"
+    with running(narrower) as front, ExitStack() as stack:
+        # They wait for what is not sent.
+        slow = [stack.enter_context(front.begun(begun.encode(), OTHER)) for _ in range(15)]
+        refused = slow[-1].recv(4096).decode()
+        assert refused.startswith("HTTP/1.1 429 ")
+        assert json.loads(refused.partition("\r\n\r\n")[2])["reason"] == "too_many"
+        answers = Counter(
+            front.call("GET", "/api", headers=headers, address=THIRD)[0] for _ in range(50)
+        )
+        assert answers[429] >= 20
+        assert front.call("GET", "/api", headers=KNOWN)[0] == 200
 
 
 def _calls(front: Front) -> Iterator[tuple[int, str]]:

@@ -76,13 +76,48 @@ def test_without_denials_there_are_those_of_the_other_kinds(made: list[Audit], f
 
 
 def test_a_flood_of_strangers_is_a_number(made: list[Audit], file: Path) -> None:
-    audit = started(made, file, anonymous_denials_per_minute=5)
+    audit = started(made, file, anonymous_events_per_minute=5)
     for _ in range(500):
         audit.record(event(Kind.POLL, Outcome.DENIED, NOBODY))
     audit.record(event(Kind.POLL, Outcome.DENIED, ADA))
     found = written(audit, file)
     assert len(found) == 7
-    assert [(one["action"], one["count"]) for one in found if "count" in one] == [("denials", 495)]
+    assert counts(found) == [("left_out", "nobody", "denied", 495)]
+
+
+def counts(found: list[dict[str, Any]]) -> list[tuple[str, str, str, int]]:
+    return [
+        (one["action"], one["actor"]["kind"], one["outcome"], one["count"])
+        for one in found
+        if "count" in one
+    ]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_whatever_becomes_of_what_strangers_send_it_pushes_nothing_out(
+    made: list[Audit], file: Path, outcome: Outcome
+) -> None:
+    # Without the kind `denial` as well.
+    audit = started(made, file, anonymous_events_per_minute=5, kinds=["change"])
+    for _ in range(50):
+        audit.record(event(Kind.CHANGE, outcome, NOBODY))
+        audit.record(event(Kind.POLL, outcome, NOBODY))
+    found = written(audit, file)
+    assert len(found) == 6
+    assert counts(found) == [("left_out", "nobody", outcome, 45)]
+
+
+def test_what_users_send_in_vain_pushes_nothing_out_and_what_works_is_written(
+    made: list[Audit], file: Path
+) -> None:
+    audit = started(made, file, user_denials_per_minute=5)
+    for _ in range(50):
+        audit.record(event(Kind.READ, Outcome.FAILED))
+        audit.record(event(Kind.READ, name="worked"))
+    found = written(audit, file)
+    assert sum(one["object"].get("name") == "worked" for one in found) == 50
+    assert len(found) == 56
+    assert counts(found) == [("left_out", "user", "failed", 45)]
 
 
 def test_what_is_too_much_to_write_is_a_number(

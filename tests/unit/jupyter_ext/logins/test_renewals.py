@@ -195,6 +195,41 @@ async def test_a_token_of_which_roles_were_taken_back_is_renewed_at_once_and_not
     assert len(platform.asked) == 1, "a moment ago"
 
 
+async def test_a_token_of_which_roles_were_taken_back_is_replaced_by_one_that_ends_no_later(
+    lab: RenewingLab, platform: Platform
+) -> None:
+    """As of platforms whose tokens end when a person's working day does."""
+    session_id = await lab.begin_with(platform.sign(3600, age=100))
+    lab.verifier.revocations.add([Revocation(Revoked.PROJECT, "demo", time.time() - 50)])
+    platform.answers = [{"token": platform.sign(1800)}]
+    identity = await lab.renewed(session_id)
+    assert identity.may("demo", Role.OWNER)
+    assert not identity.reduced
+    await lab.renewed(session_id)
+    assert len(platform.asked) == 1
+
+
+async def test_a_platform_that_answers_what_is_of_no_use_is_asked_less_and_less(
+    lab: RenewingLab, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = platform.sign(3600, age=100)
+    session_id = await lab.begin_with(token)
+    lab.verifier.revocations.add([Revocation(Revoked.PROJECT, "demo", time.time() - 50)])
+    platform.answers = [{"token": token}] * 1000
+    passed, steady = 0.0, time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: steady() + passed)
+    for _ in range(60):
+        passed += 15
+        forget_claim(lab)
+        assert (await lab.renewed(session_id)).token == token
+    # In a quarter of an hour.
+    assert 4 <= len(platform.asked) <= 8
+    platform.answers.clear()
+    passed += module.LONGEST_PAUSE_SECONDS
+    forget_claim(lab)
+    assert (await lab.renewed(session_id)).token != token
+
+
 async def test_a_websocket_whose_login_cannot_be_looked_up_is_told_nothing(
     lab: RenewingLab, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

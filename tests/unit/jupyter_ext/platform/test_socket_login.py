@@ -246,6 +246,30 @@ async def test_a_newer_token_that_gives_the_role_again_keeps_it_open(watched: Wa
     login.stop()
 
 
+@pytest.mark.parametrize("heard", ["of the token", "of the revocation"])
+async def test_a_token_that_was_issued_later_keeps_it_open_though_it_ends_no_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, heard: str
+) -> None:
+    """Whichever of the two a gateway hears of first."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 50)
+    identity = watched.identity(3600, demo="owner")
+    monkeypatch.undo()
+    newer = watched.identity(1800, demo="owner")
+    revoked = [Revocation(Revoked.PROJECT, "demo", now - 10)]
+    login = watched.watch(identity, needs=("demo", Role.EDITOR))
+    if heard == "of the token":
+        login.renew(newer.token)
+        await watched.until(lambda: watched.renewed == [newer.token])
+        watched.verifier.revocations.add(revoked)
+    else:
+        watched.verifier.revocations.add(revoked)
+        login.renew(newer.token)
+        await watched.until(lambda: watched.renewed == [newer.token])
+    assert not watched.ends
+    login.stop()
+
+
 class NoRights(Rights):
     """A platform that was never heard of."""
 

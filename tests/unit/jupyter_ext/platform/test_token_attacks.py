@@ -38,3 +38,19 @@ def test_none_of_them_is_a_ticket(tmp_path: Path) -> None:
             continue
         accepted.append(name)
     assert accepted == []
+
+
+def test_none_of_them_breaks_whoever_asks_who_has_signed_it(tmp_path: Path) -> None:
+    create_keys(tmp_path / "private.pem", tmp_path / "jwks.json")
+    verifier = TokenVerifier(tmp_path / "jwks.json")
+    tickets = KernelTickets(b"the labs' secret")
+    signed = []
+    attacker = Attacker(tmp_path)
+    assert verifier.has_signature(attacker.own)
+    for name, token in attacker.all():
+        assert not tickets.has_signature(token), name
+        if verifier.has_signature(token):
+            signed.append(name)
+    # Only what the platform's own key has signed, though nobody accepts it.
+    claims = {"exp", "nbf", "aud", "sub", "name", "projects", "service", "no", "claims"}
+    assert {name.split()[0] for name in signed} == claims
