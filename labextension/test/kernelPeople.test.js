@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
+import { UNKNOWN } from '../lib/outputs/people.js';
 import { isPrepared, unmarked } from '../lib/outputs/preparedMessages.js';
+import { KernelPeople } from '../lib/stream/kernelPeople.js';
+import { TrustedPeople } from '../lib/stream/trustedPeople.js';
 import { FakeFleet, FakePage, FakeStorage, message, until } from './fakeFleet.js';
 
 const pages = [];
@@ -75,6 +78,32 @@ test('without a cursor, too', async () => {
   fleet.answers = 'v1.kernel.websocket.jupyter.org';
   const page = await connected(fleet);
   assert.deepEqual(await show(fleet, page), of(0, null));
+});
+
+test('trust in people whom nobody names ends when they are named', () => {
+  const trusted = new TrustedPeople(null, 'ann');
+  const kernel = new KernelPeople('kernel', trusted);
+  trusted.trust('other', null, UNKNOWN);
+  kernel.lost();
+  kernel.trust();
+  assert.ok(kernel.isMine);
+  kernel.taken(people(1, 'ann', 'ben'), 5);
+  assert.ok(!kernel.isMine);
+  kernel.taken(people(1, 'ann', 'ben', 'eve'), 6);
+  // Messages are missing again: eve is one of those whom nobody names now.
+  kernel.lost();
+  assert.ok(!kernel.isMine);
+  assert.deepEqual(trusted.of('other', null), UNKNOWN);
+});
+
+test('trust in people who are named outlasts what is missing', () => {
+  const kernel = new KernelPeople('kernel', new TrustedPeople(null, 'ann'));
+  kernel.taken(people(1, 'ben'), 5);
+  kernel.trust();
+  kernel.lost();
+  assert.ok(!kernel.isMine);
+  kernel.taken(people(1, 'ben'), 9);
+  assert.ok(kernel.isMine);
 });
 
 test('trust lasts until the process ends or another person comes', async () => {

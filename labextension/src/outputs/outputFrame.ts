@@ -2,6 +2,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { heightOf, IFramedOutput, isReady, linkOf } from './frameMessages.js';
+import { isUsed, useOf } from './frameUse.js';
 import { changedTheme, framedTheme } from './framedTheme.js';
 import { forget, whenNearView } from './nearView.js';
 
@@ -118,7 +119,7 @@ export class OutputFrame extends Widget {
     }
     const own = [window.location.hostname, new URL(this._page.url).hostname];
     const link = linkOf(data, own);
-    if (link !== null && navigator.userActivation?.isActive) {
+    if (link !== null && isUsed(useOf(this._frame))) {
       window.open(link, '_blank', 'noopener,noreferrer');
     }
   }

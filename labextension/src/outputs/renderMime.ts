@@ -13,6 +13,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { distrustForeignCells } from './foreignCells.js';
 import { frameAddress } from './frameAddress.js';
+import { watchUses } from './frameUse.js';
 import { guardFiles } from './guardedFiles.js';
 import { GuardedRegistry } from './guardedRegistry.js';
 import { drawWithoutIsolation } from './isolatedOutputs.js';
@@ -60,6 +61,7 @@ export const renderMime: JupyterFrontEndPlugin<IRenderMimeRegistry> = {
     if (!inFleet()) {
       return new RenderMimeRegistry(options);
     }
+    watchUses();
     drawWithoutIsolation();
     distrustForeignCells();
     distrustPreparedOutputs();

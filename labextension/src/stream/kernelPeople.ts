@@ -56,7 +56,7 @@ export class KernelPeople {
   /** The kernel's process has ended, and nobody says who uses the next one. */
   restarted(): void {
     if (this._now.process === UNKNOWN.process) {
-      this._trusted.forget(this.kernelId);
+      this._trusted.forgetUnknown(this.kernelId);
     }
   }
 
@@ -129,6 +129,10 @@ export class KernelPeople {
 
   private _become(people: IPeople): void {
     this._now = people;
+    if (people.process !== UNKNOWN.process) {
+      // Whoever was trusted while nobody said who was there: others may come before it is so again.
+      this._trusted.forgetUnknown(this.kernelId);
+    }
     this._changed.emit();
   }
 

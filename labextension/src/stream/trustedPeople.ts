@@ -1,6 +1,6 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { type IPeople, readPeople } from '../outputs/people.js';
+import { type IPeople, readPeople, UNKNOWN } from '../outputs/people.js';
 
 /** Of more kernels a tab forgets whom it trusted first. */
 const MOST = 100;
@@ -46,9 +46,10 @@ export class TrustedPeople {
     this._changed.emit(kernel);
   }
 
-  forget(kernel: string): void {
-    if (this._all.delete(kernel)) {
-      this._write();
+  /** Forget the trust in whoever has used a kernel, if nobody said who that was. */
+  forgetUnknown(kernel: string): void {
+    if (this._all.get(kernel)?.people.process === UNKNOWN.process) {
+      this._all.delete(kernel);
       this._changed.emit(kernel);
     }
   }

@@ -15,6 +15,7 @@ def test_the_page_has_no_origin_opens_no_window_and_sends_no_form() -> None:
         assert policy(web=web)["form-action"] == ["'none'"]
         assert policy(web=web)["base-uri"] == ["'none'"]
         assert policy(web=web)["default-src"] == ["'none'"]
+        assert policy(web=web)["webrtc"] == ["'block'"]
 
 
 def test_nothing_is_loaded_from_the_fleet_or_without_tls() -> None:
