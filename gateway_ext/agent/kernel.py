@@ -78,6 +78,7 @@ class Kernel:
         self._run: KernelRun | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._starting = False
         self._claimed = asyncio.Event()
         if document.pooled:
             # Complete, for whoever looks at it: it answers nobody, but nothing is missing.
@@ -152,7 +153,8 @@ class Kernel:
 
     def reap(self) -> None:
         """Reap processes that the kernel started, whose parents have ended and that have ended."""
-        reap_orphans(self._own_pids())
+        if not self._starting:
+            reap_orphans(self._own_pids())
 
     @property
     def waits_for_credit(self) -> bool:
@@ -192,17 +194,21 @@ class Kernel:
             forked, self._forked = self._forked, None
             with_packages = not self._left_out and has_packages(self._document)
             calls = None if self.call_socket is None else await self.call_socket.renew()
-            process = KernelProcess.start(
-                self._document,
-                self._files.file,
-                self._log,
-                forked,
-                credit=self._files.credit,
-                left_out=self._left_out,
-                limit=self._limit,
-                call_socket=calls,
-                walls=self._files.walls(),
-            )
+            self._starting = True
+            try:
+                process = await KernelProcess.start(
+                    self._document,
+                    self._files.file,
+                    self._log,
+                    forked,
+                    credit=self._files.credit,
+                    left_out=self._left_out,
+                    limit=self._limit,
+                    call_socket=calls,
+                    walls=self._files.walls(),
+                )
+            finally:
+                self._starting = False
         except (LaunchError, OSError) as error:
             await self._dead(LaunchError.words(error))
             return
@@ -216,7 +222,10 @@ class Kernel:
             self.excess,
         )
         run = self._run = KernelRun(process, channels, with_packages, self._files.written)
-        self._change(pid=process.pid, execution_state="starting")
+        network = process.network and process.network.as_reported()
+        self._change(pid=process.pid, execution_state="starting", network=network)
+        # What has ended meanwhile.
+        self.reap()
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
 

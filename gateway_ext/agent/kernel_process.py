@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -32,11 +31,13 @@ from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
 from .walls.confinement import confine
-from .walls.network import REACH, WHY
+from .walls.fallback import as_machine_allows, without_way
+from .walls.network import REACH, WHY, Network, network_variables
 from .walls.order import Order
 from .walls.outside import FIRST_PROCESS, EndedInside, FirstProcess, WayOutProcess
 from .walls.places import Walls, needed_by_python
 from .walls.waiting_process import WaitingProcess, start_walls
+from .walls.way_out import NoWayOut
 from .written_file import WrittenFile, open_written
 from .written_region import FILE_NAME
 
@@ -127,9 +128,6 @@ def kernel_environment(
         result[CREDIT] = str(credit.path)
     for name in (REACH, WHY):
         result.pop(name, None)
-    if document.walls is not None and document.walls.network is not None:
-        result[REACH] = document.walls.network.reach
-        result[WHY] = document.walls.network.why
     if document.packages is not None and takes_packages(document):
         result |= site_environment(document.packages.folder, result)
         if document.packages.end_with:
@@ -208,6 +206,23 @@ def _before_exec(walls: Walls | None = None, own: Path = Path()) -> Callable[[],
     return prepare
 
 
+def _run_outside(order: Order) -> int:
+    """Start a program without namespaces; its process id."""
+    process = subprocess.Popen(
+        order.argv,
+        env=order.environment,
+        cwd=order.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=order.output,
+        stderr=order.output,
+        start_new_session=not order.keep_process_group,
+        preexec_fn=_before_exec(order.walls, order.own),
+    )
+    # It is waited for elsewhere, and not by the Popen.
+    process.returncode = 0
+    return process.pid
+
+
 def _lost(loop: asyncio.AbstractEventLoop, way_out: WayOutProcess) -> None:
     loop.remove_reader(way_out)
     words = way_out.last_words() or "it was killed"
@@ -218,11 +233,18 @@ class KernelProcess:
     """One process of the kernel, in the process group that `process_group` describes."""
 
     def __init__(
-        self, pid: int, *, shares_group: bool = False, first: FirstProcess | None = None
+        self,
+        pid: int,
+        *,
+        shares_group: bool = False,
+        first: FirstProcess | None = None,
+        network: Network | None = None,
     ) -> None:
         """`first` is the first process inside its walls, which has this process id."""
         self.pid = pid
         """The process id; stays known after the end."""
+        self.network = network
+        """Its own; None if it has that of the machine."""
         self._group = kernel_group(shared=shares_group)
         loop = asyncio.get_running_loop()
         self._exit_code: asyncio.Future[int] = loop.create_future()
@@ -244,7 +266,7 @@ class KernelProcess:
         loop.add_reader(descriptor, ended)
 
     @classmethod
-    def start(
+    async def start(
         cls,
         document: StartDocument,
         connection_file: Path,
@@ -258,11 +280,12 @@ class KernelProcess:
     ) -> KernelProcess:
         """Start the kernelspec's command, in `forked` if it is given and still there, under
         `limit` and within `walls`; raises LaunchError with the reason in words. `left_out`,
-        `call_socket` and `credit` as in `kernel_environment`.
+        `call_socket` and `credit` as in `kernel_environment`. No child may be reaped meanwhile.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
         """
+        walls = await asyncio.to_thread(as_machine_allows, walls)
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
@@ -278,29 +301,22 @@ class KernelProcess:
         )
         try:
             if forked is not None:
-                with contextlib.suppress(OSError):
-                    return cls._inside(forked, order, limit)
+                try:
+                    return await cls._become(forked, order, limit)
+                except NoWayOut as error:
+                    order = without_way(order, error)
+                except OSError:
+                    # A program's start says why.
+                    pass
             if takes_packages(document) and not left_out:
                 argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
             if inside:
-                program = start_walls(output, _before_exec())
+                order = replace(order, argv=argv)
                 try:
-                    return cls._inside(program, replace(order, argv=argv), limit)
-                except (ConnectionError, EndedInside):
-                    if not program.was_killed():
-                        raise
-                    # As for lack of memory: an end like that of any other process.
-                    return cls(program.pid, shares_group=shares_group)
-            process = subprocess.Popen(
-                argv,
-                env=environment,
-                cwd=document.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=not shares_group,
-                preexec_fn=_before_exec(walls, document.directory),
-            )
+                    return await cls._run_inside(order, limit)
+                except NoWayOut as error:
+                    return await cls._run_inside(without_way(order, error), limit)
+            pid = _run_outside(replace(order, argv=argv))
         except FileNotFoundError as error:
             raise LaunchError(
                 f"the kernel's program {argv[0]} does not exist on this machine"
@@ -310,21 +326,33 @@ class KernelProcess:
             raise LaunchError(f"the kernel's program {argv[0]} cannot be started: {why}") from error
         finally:
             os.close(output)
-        # It is waited for here, and not by the Popen.
-        process.returncode = 0
         if limit is not None:
-            limit.apply(process.pid)
-        return cls(process.pid, shares_group=shares_group)
+            limit.apply(pid)
+        return cls(pid, shares_group=shares_group)
 
     @classmethod
-    def _inside(
+    async def _run_inside(cls, order: Order, limit: MemoryLimit | None) -> KernelProcess:
+        program = start_walls(order.output, _before_exec())
+        try:
+            return await cls._become(program, order, limit)
+        except (ConnectionError, EndedInside):
+            if not await asyncio.to_thread(program.was_killed):
+                raise
+            # As for lack of memory: an end like that of any other process.
+            return cls(program.pid, shares_group=order.keep_process_group)
+
+    @classmethod
+    async def _become(
         cls, waiting: WaitingProcess, order: Order, limit: MemoryLimit | None
     ) -> KernelProcess:
         if limit is not None:
             limit.apply(waiting.pid)
-        first = waiting.become(order)
+        network = None if order.walls is None else order.walls.network
+        told = replace(order, environment=order.environment | network_variables(network))
+        # Its first process becomes a child of the main thread, whoever waits for it.
+        first = await asyncio.to_thread(waiting.become, told)
         pid = waiting.pid if first is None else first.pid
-        return cls(pid, shares_group=order.keep_process_group, first=first)
+        return cls(pid, shares_group=order.keep_process_group, first=first, network=network)
 
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""

@@ -41,6 +41,8 @@ class ReportedState:
     last_work: str | None = None
     """When its processes last worked, or it said that it does; None if that is not measured."""
     kernel_info: dict[str, Any] | None = None
+    network: dict[str, str] | None = None
+    """What its process reaches, and why not more, if it has a network of its own."""
     pooled: bool = False
     """Whether the kernel is nobody's yet, and only its agent runs."""
 

@@ -34,6 +34,9 @@ def kernel_model(
     if silence is not None and state in WITH_KERNEL and (link is None or link.epoch < record.epoch):
         shown_state, execution_state = UNREACHABLE, "unknown"
         reason, connections = silence.reason(datetime.now(UTC)), 0
+    network = (record.process or {}).get("network") or None
+    if network is not None and link is not None and link.network is not None:
+        network = link.network
     launch = status or record.launch_status if state is KernelState.LAUNCHING else None
     running = shown_state == KernelState.RUNNING.value
     failed = state is KernelState.DEAD and (record.not_run or record.state is KernelState.LAUNCHING)
@@ -54,7 +57,8 @@ def kernel_model(
         "location": kernel_location(record.process),
         # Of kernels that another gateway has taken over, and of those elsewhere, it is not known.
         "walls": (record.process or {}).get("walls") or None,
-        "network": (record.process or {}).get("network") or None,
+        "network": network,
+        "network_why": "" if link is None else link.network_why,
         "launch_options": dict(record.launch_options or {}),
         "launch": None if launch is None else launch.shown(),
         "launch_failed": failed,

@@ -65,7 +65,8 @@ class KernelNetwork:
             return None
         if reach is Reach.NONE:
             return Network(reach)
-        return Network(reach, tuple(self._allowed_addresses()), self._tun)
+        allowed = tuple(self._allowed_addresses())
+        return Network(reach, allowed, self._tun, fallback=self._mode == "auto")
 
     def _allowed_addresses(self) -> Iterator[str]:
         for text in self._allowed:

@@ -30,11 +30,12 @@ test('the details name the person, the file, the state and the options', () => {
 });
 
 test('the details say what of the network a kernel reaches, if that is known', () => {
-  const shown = network =>
-    detailsOf({ ...model, network }, 'Python 3', [], trans).about.find(
+  const shown = (network, network_why = '') =>
+    detailsOf({ ...model, network, network_why }, 'Python 3', [], trans).about.find(
       ([name]) => name === 'Network'
     )?.[1];
   assert.match(shown('none'), /nothing but itself/);
+  assert.match(shown('none', 'pasta is missing'), /itself \(pasta is missing\)$/);
   assert.match(shown('internet'), /no private network/);
   assert.match(shown('host'), /its machine/);
   assert.equal(shown(null), undefined);

@@ -8,7 +8,8 @@ kernel's order came:
 
 - from inside: `{"pid": N}`, the first process's number outside, with `"way_out": N`, that of the
   way to the internet, and a pipe with what it says, if there is one; `{"started": true}`; when the
-  kernel has ended `{"ended": S}`, its wait status; or `{"error": words, "errno": N}` instead;
+  kernel has ended `{"ended": S}`, its wait status; or `{"error": words, "errno": N}` instead, with
+  `"way_out": true` if all that cannot be had is the way to the internet;
 - from the agent: one byte, once the process in between has ended.
 """
 
@@ -40,7 +41,7 @@ from .system_calls import (
     no_new_privileges,
     words_of,
 )
-from .way_out import WayOut
+from .way_out import NoWayOut, WayOut, making_a_way
 
 GO = b"g"
 SHOWN = "jupyter-fleet-walls"
@@ -73,14 +74,14 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     try:
         enter()
         if network is not None and network.reach is Reach.INTERNET:
-            way_out = WayOut.fork(network)
+            with making_a_way():
+                way_out = WayOut.fork(network)
         leave_the_rest(network=network is not None)
         if way_out is not None:
             way_out.give_network()
         first = os.fork()
     except OSError as error:
-        _tell(control, error=words_of(error), errno=error.errno)
-        os._exit(1)
+        _give_up(control, error)
     if first:
         _tell_of_itself(control, first, way_out)
         os._exit(0)
@@ -99,7 +100,8 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
         if network is not None and outside is not None:
             set_up(network, outside)
         if way_out is not None:
-            way_out.start()
+            with making_a_way():
+                way_out.start()
         read, write = os.pipe()
         # Before there is a kernel, which has the same user.
         hide_memory()
@@ -111,8 +113,7 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
             let_go_of_rights(walls, own)
             return Report(write)
     except OSError as error:
-        _tell(control, error=words_of(error), errno=error.errno)
-        os._exit(1)
+        _give_up(control, error)
     os.close(write)
     # Not as the agent from which it was forked, with its environment.
     show_as([SHOWN], {})
@@ -145,6 +146,11 @@ def _wait(control: socket.socket, report: int, kernel: int) -> NoReturn:
             _tell(control, ended=status)
             code = os.waitstatus_to_exitcode(status)
             os._exit(code if code >= 0 else 128 - code)
+
+
+def _give_up(control: socket.socket, error: OSError) -> NoReturn:
+    _tell(control, error=words_of(error), errno=error.errno, way_out=isinstance(error, NoWayOut))
+    os._exit(1)
 
 
 def _tell_of_itself(control: socket.socket, first: int, way_out: WayOut | None) -> None:

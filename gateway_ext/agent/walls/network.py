@@ -123,12 +123,14 @@ def _reachable(allowed: Allowed, text: str) -> Allowed:
 class Network:
     """A network of a kernel's own. `reach` is not HOST; `tun` is a device that its user can open in
     the place of /dev/net/tun, empty if it can open that one; `why` says why there is no way to the
-    internet, if there was to be one."""
+    internet, if there was to be one; with `fallback` a kernel does without that way where it cannot
+    be had at its start."""
 
     reach: Reach
     allowed: tuple[str, ...] = ()
     tun: str = ""
     why: str = ""
+    fallback: bool = False
 
     @classmethod
     def from_json(cls, raw: Any) -> Network | None:
@@ -144,10 +146,28 @@ class Network:
         for text in allowed:
             parse_allowed(text)
         return cls(
-            Reach(raw["reach"]), tuple(allowed), str(raw.get("tun", "")), str(raw.get("why", ""))
+            Reach(raw["reach"]),
+            tuple(allowed),
+            str(raw.get("tun", "")),
+            str(raw.get("why", "")),
+            bool(raw.get("fallback")),
         )
 
     def as_json(self) -> dict[str, Any]:
         """The opposite of `from_json`."""
         words = {"reach": self.reach.value, "tun": self.tun, "why": self.why}
-        return {**{name: text for name, text in words.items() if text}, "allowed": [*self.allowed]}
+        raw = {**{name: text for name, text in words.items() if text}, "allowed": [*self.allowed]}
+        return {**raw, "fallback": True} if self.fallback else raw
+
+    def as_reported(self) -> dict[str, str]:
+        """What gateways are told of it."""
+        return {"reach": self.reach.value, "why": self.why}
+
+    def without_way(self, why: str) -> Network:
+        """What a kernel has where no way leads to the internet."""
+        return Network(Reach.NONE, why=why)
+
+
+def network_variables(network: Network | None) -> dict[str, str]:
+    """What a kernel's code is told of its network; nothing of the machine's."""
+    return {} if network is None else {REACH: network.reach.value, WHY: network.why}

@@ -7,14 +7,17 @@ import json
 import os
 import signal
 import socket
+import time
+from collections.abc import Iterator
 from typing import Any, Self
 
 from .first_process import GO
+from .way_out import NoWayOut
 
 FIRST_PROCESS = 1
 """Its process id, seen from inside."""
-_SECONDS = 20.0
-"""How long the walls may take on a machine that is very busy."""
+SECONDS = 20.0
+"""How long the walls may take, all their steps together, on a machine that is very busy."""
 _MOST_BYTES = 4096
 _ENDED = "the kernel's walls cannot be built: their first process has ended"
 
@@ -25,6 +28,10 @@ class WallsFailed(OSError):
 
 class EndedInside(WallsFailed):
     """What builds the walls has ended before it said anything."""
+
+
+class TooSlow(WallsFailed):
+    """They are not there in SECONDS."""
 
 
 class FirstProcess:
@@ -38,21 +45,24 @@ class FirstProcess:
         self._control = control
 
     @classmethod
-    def awaited(cls, waiting: int, control: socket.socket) -> FirstProcess:
+    def awaited(cls, waiting: int, control: socket.socket, deadline: float) -> FirstProcess:
         """Follow the process `waiting`, a child of ours which was told to go inside, until the
-        kernel has started, or was killed meanwhile, which is its end. Raises WallsFailed, and the
-        OSError with which its program could not be started."""
+        kernel has started, or was killed meanwhile, which is its end. Blocks until the deadline, a
+        time of `time.monotonic()`. Raises WallsFailed, NoWayOut, and the OSError with which its
+        program could not be started."""
         with contextlib.ExitStack() as failed:
             failed.enter_context(control)
-            control.settimeout(_SECONDS)
-            words, pipes = _said(control)
+            failed.enter_context(_ended_if_too_slow(waiting))
+            words, pipes = _said(control, deadline)
+            failed.enter_context(_ended_if_too_slow(int(words["pid"])))
             way_out = None
             if pipes:
                 way_out = failed.enter_context(WayOutProcess(int(words["way_out"]), *pipes))
+            # It has nothing left to do.
             os.waitpid(waiting, 0)
             with contextlib.suppress(ConnectionError, EndedInside):
                 control.sendall(GO)
-                _said(control)
+                _said(control, deadline)
             control.settimeout(0)
             failed.pop_all()
         return cls(int(words["pid"]), control, way_out)
@@ -100,15 +110,27 @@ class WayOutProcess:
         os.close(self._errors)
 
 
-def _said(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+@contextlib.contextmanager
+def _ended_if_too_slow(child: int) -> Iterator[None]:
+    """Whoever reaps the orphans reaps it."""
+    try:
+        yield
+    except TooSlow:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        raise
+
+
+def _said(control: socket.socket, deadline: float) -> tuple[dict[str, Any], list[int]]:
     """One line, and the descriptors that came with it."""
     line, descriptors = b"", list[int]()
     while not line.endswith(b"\n"):
         try:
+            control.settimeout(max(deadline - time.monotonic(), 0.001))
             # Nothing follows a line before it is answered, but for the kernel's end.
             byte, came, _, _ = socket.recv_fds(control, 1, 1)
         except TimeoutError as error:
-            raise WallsFailed(f"the kernel's walls were not there in {_SECONDS:.0f} s") from error
+            raise TooSlow(f"the kernel's walls were not there in {SECONDS:.0f} s") from error
         except ConnectionError as error:
             raise EndedInside(_ENDED) from error
         if not byte:
@@ -117,5 +139,6 @@ def _said(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
         descriptors += came
     words: dict[str, Any] = json.loads(line)
     if "error" in words:
-        raise OSError(words["errno"], words["error"])
+        kind = NoWayOut if words.get("way_out") else OSError
+        raise kind(words["errno"], words["error"])
     return words, descriptors

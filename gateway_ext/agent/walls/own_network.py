@@ -22,7 +22,7 @@ from .network import (
     private_subnets,
 )
 from .packet_filter import rules, set_rules
-from .way_out import RESOLVER
+from .way_out import RESOLVER, making_a_way
 
 _SET_FLAGS = 0x8914
 _UP_AND_RUNNING = 0x41
@@ -80,7 +80,8 @@ def set_up(network: Network, outside: Outside) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH22x", b"lo", _UP_AND_RUNNING))
     if network.reach is Reach.INTERNET:
-        set_rules(rules(loopback_subnets(), outside.allowed(network), outside.refused()))
+        with making_a_way():
+            set_rules(rules(loopback_subnets(), outside.allowed(network), outside.refused()))
 
 
 def _text(name: str) -> str:

@@ -9,11 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from .order import Order, announce_order
-from .outside import FirstProcess
+from .outside import SECONDS, FirstProcess
 
 
 class WaitingProcess:
@@ -30,10 +31,13 @@ class WaitingProcess:
 
     def become(self, order: Order) -> FirstProcess | None:
         """Make it the kernel; raises OSError if it has ended, or if the kernel cannot be started
-        within its walls. Returns the first process inside them, None without namespaces."""
+        within its walls. Returns the first process inside them, None without namespaces. Blocks,
+        for SECONDS at most."""
+        deadline = time.monotonic() + SECONDS
+        self._control.settimeout(SECONDS)
         order.send(self._control)
         if order.walls is not None and order.walls.namespaces:
-            return FirstProcess.awaited(self.pid, self._control)
+            return FirstProcess.awaited(self.pid, self._control, deadline)
         self._control.close()
         return None
 

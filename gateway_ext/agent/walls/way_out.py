@@ -12,7 +12,9 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -79,6 +81,39 @@ def versions_with_a_way(routes_4: str, routes_6: str) -> list[int]:
     return [version for version, there in ((4, old), (6, new)) if there]
 
 
+class NoWayOut(OSError):
+    """No way to the internet can be made; the message says why."""
+
+
+@contextmanager
+def making_a_way() -> Iterator[None]:
+    """Raises NoWayOut for each OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise NoWayOut(error.errno, words_of(error)) from error
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a way needs of the machine."""
+
+    program: str
+    versions: Sequence[int]
+
+    @classmethod
+    def of_machine(cls) -> Route:
+        """Of this process's network, as it is now; raises NoWayOut."""
+        program = shutil.which("pasta", path=PROGRAMS)
+        if program is None:
+            raise NoWayOut(errno.ENOENT, f"pasta (Debian: passt) is not in {PROGRAMS}")
+        routes = (Path("/proc/net", name) for name in ("route", "ipv6_route"))
+        versions = versions_with_a_way(*(_text(file) for file in routes))
+        if not versions:
+            raise NoWayOut(errno.ENETUNREACH, "this machine has no default route")
+        return cls(program, versions)
+
+
 class WayOut:
     """The process that becomes pasta, seen from the one that goes inside."""
 
@@ -92,20 +127,14 @@ class WayOut:
     def fork(cls, network: Network) -> WayOut:
         """Fork it, in the new user namespace, and before any other namespace but that of mounts.
         Raises OSError."""
-        program = shutil.which("pasta", path=PROGRAMS)
-        if program is None:
-            raise OSError(errno.ENOENT, f"pasta (Debian: passt) is not in {PROGRAMS}")
-        routes = (Path("/proc/net", name) for name in ("route", "ipv6_route"))
-        versions = versions_with_a_way(*(_text(file) for file in routes))
-        if not versions:
-            raise OSError(errno.ENETUNREACH, "this machine has no default route")
+        route = Route.of_machine()
         agent = os.getppid()
         ours, theirs = socket.socketpair()
         errors, said = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         pid = os.fork()
         if not pid:
             ours.close()
-            _become_pasta(theirs, said, agent, program, network, versions)
+            _become_pasta(theirs, said, agent, network, route)
         theirs.close()
         os.close(said)
         way_out = cls(pid, ours, errors)
@@ -135,9 +164,8 @@ def _become_pasta(
     control: socket.socket,
     errors: int,
     agent: int,
-    program: str,
     network: Network,
-    versions: Sequence[int],
+    route: Route,
 ) -> NoReturn:
     try:
         read_nothing()
@@ -160,8 +188,8 @@ def _become_pasta(
         keep_capabilities(Capability.NET_ADMIN, Capability.SYS_ADMIN)
         # It takes a signal that is ignored for an error, and Python ignores this one.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        command = arguments(f"/proc/self/fd/{namespace}", versions)
-        os.execve(program, command, {"PATH": PROGRAMS})  # noqa: S606
+        command = arguments(f"/proc/self/fd/{namespace}", route.versions)
+        os.execve(route.program, command, {"PATH": PROGRAMS})  # noqa: S606
     except OSError as error:
         os.write(errors, words_of(error).encode())
     finally:

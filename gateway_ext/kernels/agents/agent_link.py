@@ -34,6 +34,8 @@ LONGEST_CALL = 512 * 1024
 """Bytes of a call of the kernel: several times what agents accept, because they may write the same
 JSON with more bytes."""
 
+_OWN_NETWORKS = ("none", "internet")
+
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -129,6 +131,22 @@ class AgentLink:
     @property
     def reason(self) -> str:
         return stored_text(str(self.state.get("reason") or ""))
+
+    @property
+    def network(self) -> str | None:
+        """What the kernel's process reaches, if it has a network of its own."""
+        said = self._said_of_network("reach")
+        return said if said in _OWN_NETWORKS else None
+
+    @property
+    def network_why(self) -> str:
+        """Why that is not more; may be empty."""
+        return stored_text(self._said_of_network("why"))
+
+    def _said_of_network(self, name: str) -> str:
+        # Absent from what older agents say.
+        network = self.state.get("network")
+        return str(network.get(name, "")) if isinstance(network, dict) else ""
 
     @property
     def measures_work(self) -> bool:

@@ -17,6 +17,8 @@ export interface IDetailsModel extends IStageModel {
   readonly launch_options?: Readonly<Record<string, unknown>>;
   /** What of the network it reaches. */
   readonly network?: 'none' | 'internet' | 'host' | null;
+  /** Why that is not more. */
+  readonly network_why?: string;
 }
 
 /** A session, as far as it says who uses a kernel. */
@@ -48,7 +50,7 @@ export function detailsOf(
     [trans.__('Project'), model.project ?? ''],
     ...users(model, sessions, trans),
     [trans.__('Kept apart by'), wallsWords(model, trans)],
-    [trans.__('Network'), networkWords(model.network, trans)],
+    [trans.__('Network'), networkWords(model, trans)],
     [trans.__('Id'), model.id]
   ];
   return {
@@ -58,10 +60,12 @@ export function detailsOf(
 }
 
 /** What of the network a kernel reaches; empty if that is not known. */
-function networkWords(network: IDetailsModel['network'], trans: TranslationBundle): string {
-  switch (network) {
+function networkWords(model: IDetailsModel, trans: TranslationBundle): string {
+  switch (model.network) {
     case 'none':
-      return trans.__('None: it reaches nothing but itself');
+      return model.network_why
+        ? trans.__('None: it reaches nothing but itself (%1)', model.network_why)
+        : trans.__('None: it reaches nothing but itself');
     case 'internet':
       return trans.__('The internet, but no private network and nothing of its machine');
     case 'host':

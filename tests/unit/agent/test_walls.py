@@ -310,9 +310,9 @@ def test_one_that_is_killed_on_its_way_inside_has_ended_as_any_other(
 ) -> None:
     said = outside._said
 
-    def kill_once(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    def kill_once(control: socket.socket, deadline: float) -> tuple[dict[str, Any], list[int]]:
         monkeypatch.setattr(outside, "_said", said)
-        words, descriptors = said(control)
+        words, descriptors = said(control, deadline)
         os.kill(int(words["pid"]), signal.SIGKILL)
         return words, descriptors
 

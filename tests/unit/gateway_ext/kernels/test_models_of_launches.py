@@ -1,5 +1,6 @@
 """What clients see of a kernel that is being launched."""
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.refusal import still_launching
 from gateway_ext.ownership.culling import CullRules
@@ -28,6 +30,8 @@ def link(process: str) -> Any:
         reason="",
         last_activity=NOW,
         connections=0,
+        network=None,
+        network_why="",
     )
 
 
@@ -98,3 +102,25 @@ def test_a_model_says_what_keeps_its_kernel_apart(process: Any, walls: str | Non
 def test_a_model_says_what_its_kernel_reaches(process: Any, network: str | None) -> None:
     record = replace(sample_record(KernelState.RUNNING, epoch=1, now=NOW), process=process)
     assert kernel_model(record, None, RULES)["network"] == network
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said", "network", "why"),
+    [
+        ("internet", {"reach": "none", "why": "no route"}, "none", "no route"),
+        ("internet", {"reach": "internet", "why": ""}, "internet", ""),
+        # Older agents do not say it, and kernels of other machines have none of their own.
+        ("internet", None, "internet", ""),
+        ("host", None, "host", ""),
+        ("internet", {"reach": "everything"}, "internet", ""),
+        ("internet", 7, "internet", ""),
+    ],
+)
+def test_a_model_says_what_the_process_of_now_reaches(
+    recorded: str, said: Any, network: str, why: str
+) -> None:
+    record = sample_record(KernelState.RUNNING, epoch=1, now=NOW)
+    record = replace(record, process={"network": recorded})
+    link = AgentLink(record, {"network": said}, *(lambda *_: None,) * 5, logging.getLogger())
+    model = kernel_model(record, link, RULES)
+    assert (model["network"], model["network_why"]) == (network, why)

@@ -111,7 +111,7 @@ def test_in_containers_landlock_keeps_the_agent_from_its_kernel(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("refused", "network"),
     [
-        ((), {"reach": "internet", "allowed": []}),
+        ((), {"reach": "internet", "allowed": [], "fallback": True}),
         (("internet",), {"reach": "none", "allowed": [], "why": "no internet"}),
         (("internet", "none"), None),
     ],
