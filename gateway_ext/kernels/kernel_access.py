@@ -7,8 +7,10 @@ from gateway_ext.kernels.refusal import Refusal, unknown_kernel
 from gateway_ext.ownership.only_user import OnlyUser
 from gateway_ext.ownership.project_members import ProjectMembers
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.platform.personal_kernels import Deed, allows
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.routes import ALL, MINE
 
 WHY_ONE_USER = (
     "kernels run as whoever has started it, whose files the code of others would reach. Ask its "
@@ -25,6 +27,16 @@ def require_role(identity: Identity, project: str, role: Role) -> None:
             f"{identity.user} is not {role.value} of project {project!r}: ask an owner of "
             "the project",
         )
+
+
+def is_listed(identity: Identity, project: str, person: str | None, wanted: str) -> bool:
+    """Whether a kernel is in a list for the caller, who has a role in its project, and `wanted`
+    kernels of one person as `PERSONAL` says."""
+    if person is None:
+        return True
+    if wanted == ALL:
+        return allows(identity, project, person, Deed.SEE)
+    return wanted == MINE and identity.service is None and identity.user == person
 
 
 class KernelAccess:
@@ -44,15 +56,27 @@ class KernelAccess:
         self._background = BackgroundTasks(log)
         self._being_written: set[tuple[str, str]] = set()
 
-    async def require(self, identity: Identity, kernel_id: str, project: str, role: Role) -> None:
+    async def require(
+        self,
+        identity: Identity,
+        kernel_id: str,
+        project: str,
+        role: Role,
+        *,
+        only_for: str | None,
+        deed: Deed = Deed.USE,
+    ) -> None:
         """Raises Refusal, 403 or 404, unless the caller has at least `role` in the project of this
-        kernel; DatabaseUnavailable if that decides between them. Needs no database otherwise."""
+        kernel, and whose kernel it is (`only_for`) permits the deed; DatabaseUnavailable if that
+        decides between them. Needs no database otherwise."""
         self.met(identity, project)
         if identity.role(project) is None and not await self._was_member(identity, project):
             hidden = unknown_kernel(kernel_id)
             hidden.for_audit = f"{identity.user} has no role in {project!r}"
             raise hidden
         require_role(identity, project, role)
+        if not allows(identity, project, only_for, deed):
+            raise Refusal(403, f"kernel {kernel_id} is {only_for}'s alone")
         if role is not Role.VIEWER:
             await self.require_served(identity)
 

@@ -50,6 +50,7 @@ def kernel_model(
         "project": record.project,
         "path": record.path,
         "username": record.username,
+        "only_for": record.only_for,
         "state": shown_state,
         "owner": record.owner,
         "epoch": epoch,
@@ -65,3 +66,9 @@ def kernel_model(
         "cull_at": None if ends is None else in_utc(ends),
         "cull_warning_at": None if ends is None else in_utc(ends - rules.warning),
     }
+
+
+def outline_of(model: dict[str, Any]) -> dict[str, Any]:
+    """What those learn of a person's own kernel who may know that it exists and end it: nothing
+    that it was given or has said."""
+    return {**model, "launch_options": {}, "launch": None, "reason": ""}

@@ -63,7 +63,8 @@ class KernelStarts:
         agent_key = secrets.token_bytes(32)
         claimed = None
         try:
-            claimed = await self._pools.claim(new, spec, self._limits())
+            if not new.personal:
+                claimed = await self._pools.claim(new, spec, self._limits())
             record = claimed or await self._records.insert_launching(new, agent_key, self._limits())
         except LimitReached as error:
             raise Refusal(403, str(error)) from error

@@ -123,6 +123,7 @@ class LaunchRules:
             kernel_name=record.kernel_name,
             environment=stored.environment,
             launch_options=stored.launch_options,
+            personal=record.personal,
         )
         return (await self.decided(present, spec)).launch_options
 
@@ -169,9 +170,11 @@ class LaunchRules:
 
 def refuse_another_start(asked: NewKernel, record: KernelRecord) -> None:
     """Raises Refusal (409) unless a kernel that exists can be what somebody asks for under its id:
-    in another project, or with other launch options, it is another one."""
+    in another project, of other people, or with other launch options, it is another one."""
     if record.project != asked.project:
         raise Refusal(409, f"kernel {record.kernel_id} exists in another project")
+    if record.only_for != (asked.username if asked.personal else None):
+        raise Refusal(409, f"kernel {record.kernel_id} exists for other people: choose another id")
     present = record.launch_options or {}
     for name, value in shown_options(asked.launch_options).items():
         there = present.get(name)

@@ -43,7 +43,7 @@ from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
 from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.lifecycle.silences import Silences
-from gateway_ext.kernels.place import Place
+from gateway_ext.kernels.place import Place, place_here, place_of
 from gateway_ext.kernels.refusal import AgentLeft, Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
@@ -265,7 +265,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if link is not None and link.pooled:
             raise unknown_kernel(kernel_id)
         if link is not None:
-            return Place(kernel_id, link.record.project, link.epoch, link, None, None)
+            return place_here(link)
         record = await self.record(kernel_id)
         owner = living_owner(record, self.membership.members)
         launching = False
@@ -277,7 +277,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         link = self.links.get(kernel_id)
         if link is not None:
             owner, launching = None, False
-        return Place(kernel_id, record.project, record.epoch, link, owner, record, launching)
+        return place_of(record, link=link, owner=owner, launching=launching)
 
     async def record(self, kernel_id: str) -> KernelRecord:
         """The kernel's record; raises Refusal (404), also for one in a pool."""

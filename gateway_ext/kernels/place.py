@@ -21,6 +21,9 @@ class Place:
     launching: bool = False
     """Whether this gateway launches it, and its agent has not connected yet."""
 
+    only_for: str | None = None
+    """The person who has it alone; None for a kernel of the whole project."""
+
     @property
     def is_unreachable(self) -> bool:
         """Whether its agent has been silent for too long. Any gateway may act on its record."""
@@ -33,3 +36,31 @@ class Place:
         if self.link is not None:
             return self.link.process == "starting"
         return self.record is not None and self.record.state is KernelState.LAUNCHING
+
+
+def place_here(link: AgentLink) -> Place:
+    """The place of a kernel whose agent is connected here, without a look into the database."""
+    record = link.record
+    return Place(
+        link.kernel_id, record.project, link.epoch, link, None, None, only_for=record.only_for
+    )
+
+
+def place_of(
+    record: KernelRecord,
+    *,
+    link: AgentLink | None = None,
+    owner: Member | None = None,
+    launching: bool = False,
+) -> Place:
+    """The place of a kernel with this record."""
+    return Place(
+        record.kernel_id,
+        record.project,
+        record.epoch,
+        link,
+        owner,
+        record,
+        launching,
+        record.only_for,
+    )

@@ -40,6 +40,7 @@ from gateway_ext.ownership.stored_text import stored_text
 from gateway_ext.ownership.tables import kernel
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
+from jupyter_ext.platform.personal_kernels import holder_of
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class NewKernel:
     launch_options: Mapping[str, Any] = field(default_factory=dict)
     shown_options: Mapping[str, Any] = field(default_factory=dict)
     shown_defaults: Mapping[str, Any] | None = None
+    personal: bool = False
+    """Whether it is for this user alone."""
 
 
 @dataclass(frozen=True)
@@ -425,7 +428,8 @@ def begun_values(new: NewKernel, now: datetime) -> dict[str, Any]:
     """The values with which a record begins, wherever its agent comes from."""
     return {
         "kernel_id": new.kernel_id,
-        "project": new.project,
+        "project": holder_of(new.project, new.username if new.personal else None),
+        "personal_project": new.project if new.personal else None,
         "path": new.path,
         "username": new.username,
         "kernel_name": new.kernel_name,

@@ -43,6 +43,7 @@ PUBLIC = [
         "silence",
         "launch_id",
         "pool",
+        "personal_project",
     )
 ]
 
@@ -51,6 +52,9 @@ def record_of(row: Row[*tuple[Any, ...]], *others: str) -> KernelRecord:
     """The record in a row of the columns PUBLIC, and `others`."""
     values = {name: value for name, value in row._mapping.items() if name not in others}
     values["state"] = KernelState(values["state"])
+    personal_project = values.pop("personal_project")
+    values["personal"] = personal_project is not None
+    values["project"] = personal_project or values["project"]
     launching = values["state"] is KernelState.LAUNCHING
     values["not_run"] = values["launch_status"] == NOT_RUN
     values["launch_id"] = present_launch_id(values["launch_id"], values["process"])

@@ -9,6 +9,7 @@ from typing import Any
 from gateway_ext.ownership.launch_status import LaunchStatus
 from gateway_ext.ownership.silence import Silence
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.platform.personal_kernels import holder_of
 
 LABELLED_AS = "kernel_id"
 """In a record's `process`: the kernel id in the labels of what the agent runs in."""
@@ -57,6 +58,19 @@ class KernelRecord:
     """The id under which its agent was started, if the kernel was taken from a pool."""
     pool: str | None = None
     """The shape of the pool in which it waits; None for a kernel that is somebody's."""
+
+    personal: bool = False
+    """Whether it is its user's alone."""
+
+    @property
+    def only_for(self) -> str | None:
+        """The person who has it alone; None for a kernel of the whole project."""
+        return self.username if self.personal else None
+
+    @property
+    def holder(self) -> str:
+        """Under which name its user id, folders and rows are kept."""
+        return holder_of(self.project, self.only_for)
 
     @property
     def agent_id(self) -> str:

@@ -59,6 +59,9 @@ kernel = Table(
     Column("launch_id", ByteString(36)),
     # The shape of the pool in which it waits, for a kernel that belongs to nobody.
     Column("pool", String(64)),
+    # Its project, if it is its user's alone: `project` then has a name that no project has, so that
+    # gateways of the version before show it to nobody.
+    Column("personal_project", ByteString(63)),
     Index(None, "launch_id", unique=True),
     Index(None, "pool"),
     Index(None, "project"),
@@ -105,6 +108,7 @@ former_agent = Table(
 project_uid = Table(
     "fleet_project_uid",
     gateway_metadata,
+    # Or the name of one person in it (`holder_of`).
     Column("project", ByteString(63), primary_key=True),
     Column("uid", Integer, nullable=False),
     UniqueConstraint("uid"),

@@ -63,10 +63,12 @@ class AgentSettings:
 
 @dataclass(frozen=True)
 class AgentStart:
-    """One agent to be started. `uid` is the project's user id, used where the gateway is root."""
+    """One agent to be started. `holder` is whose user id, home and packages it has on this machine,
+    a project's, or one person's in it; `uid` is that id, used where the gateway is root."""
 
     kernel_id: str
     project: str
+    holder: str
     uid: int
     agent_key: bytes = field(repr=False)
     gateways: list[str]

@@ -49,7 +49,8 @@ to a project; kernels change to their own."""
 
 @dataclass(frozen=True)
 class Environment:
-    """What the forks of one server share. `uid` is None where the gateway is not root."""
+    """What forks of one server share. `project` is a project, or one person in it (`holder_of`),
+    `uid` None where the gateway is not root."""
 
     project: str
     python: str

@@ -57,9 +57,10 @@ class LocalAgentProxy(AgentProcessProxy):
     It is forked from a process whose imports are done (`fork_servers`). If that fails, or if it has
     another command, it is started as a separate program.
 
-    Where the gateway is root the agent gets the project's user id, a folder of that user as its
-    home, and no group beside it; otherwise it runs as the gateway's user. The kernelspec may name
-    another command for the agent: `metadata.process_proxy.config.agent_command` (a list).
+    Where the gateway is root the agent gets the user id of its holder, which is a project or one
+    person in it, a folder of that user as its home, and no group beside it; otherwise it runs as
+    the gateway's user. The kernelspec may name another command for the agent:
+    `metadata.process_proxy.config.agent_command` (a list).
     """
 
     ON_THIS_MACHINE = True
@@ -70,7 +71,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._process: subprocess.Popen[bytes] | None = None
         self._started: int | None = None
         self._uid: int | None = None
-        self._project = ""
+        self._holder = ""
         self._host = this_host()
         self._boot = boot_id()
         self._log_file = ""
@@ -83,7 +84,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
-        self._project = start.project
+        self._holder = start.holder
         await self._in_thread(lambda: self._start(start, settings, environment))
 
     async def look(self) -> AgentLife:
@@ -114,7 +115,7 @@ class LocalAgentProxy(AgentProcessProxy):
             **super().get_process_info(),
             "started": self._started,
             "uid": self._uid,
-            "project": self._project,
+            "project": self._holder,
             "host": self._host,
             "boot": self._boot,
             "log": self._log_file,
@@ -141,17 +142,17 @@ class LocalAgentProxy(AgentProcessProxy):
         self._walls = process_info.get("walls", "")
         self._network = process_info.get("network", "")
         # Neither this; a user ID tells projects apart, too.
-        self._project = process_info.get("project") or str(self._uid)
+        self._holder = process_info.get("project") or str(self._uid)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await _threads.run(self._project, work)
+        return await _threads.run(self._holder, work)
 
     async def take(
         self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
     ) -> None:
         """See the base class. Only of a process on this machine and of the project's own user: what
         an agent says here may be a lie of its kernel, and we end the process that it names."""
-        self._project = start.project
+        self._holder = start.holder
         await self._in_thread(lambda: self._take(start, settings, said))
 
     def _take(self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]) -> None:
@@ -233,7 +234,7 @@ class LocalAgentProxy(AgentProcessProxy):
                 file = output.fileno()
                 try:
                     self.pid = _fork(
-                        start.project, settings, command, document, environment, uid, file, prepare
+                        start.holder, settings, command, document, environment, uid, file, prepare
                     )
                 except ForkFailed:
                     self._run(command, document, environment, uid, file, prepare)
@@ -340,7 +341,7 @@ class LocalAgentProxy(AgentProcessProxy):
 
 
 def _fork(
-    project: str,
+    holder: str,
     settings: AgentSettings,
     command: list[str],
     document: Mapping[str, Any],
@@ -354,7 +355,7 @@ def _fork(
     if arguments != AGENT:
         raise ForkFailed(f"{command} is not the agent alone")
     return settings.fork_servers.fork(
-        Environment.of(project, python, uid, environment),
+        Environment.of(holder, python, uid, environment),
         environment,
         # As gateway_ext.agent.fork_server reads it.
         [command, environment, json.dumps(document)],
@@ -383,16 +384,17 @@ def _no_preparation(pid: int) -> None:
 
 
 def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path, Path]:
-    """The project's home, the agent's own folder, the file for the agent's log, and the folder of
-    the packages that the project installs for its kernels.
+    """The holder's home, the agent's own folder, the file for the agent's log, and the folder of
+    the packages that the holder installs for its kernels: what members of a project install there
+    never runs in a kernel that one of them has alone.
 
     The agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its
     alone: an agent that was given up, and lives after all, removes nothing of the next one's.
     """
     name = start.kernel_id.replace("-", "")
-    home = kernels_dir / "projects" / start.project
+    home = kernels_dir / "projects" / start.holder
     directory = kernels_dir / "k" / f"{name}-{start.launch[:8]}"
-    packages = kernels_dir / "packages" / start.project
+    packages = kernels_dir / "packages" / start.holder
     return home, directory, kernels_dir / "logs" / f"{name}.log", packages
 
 

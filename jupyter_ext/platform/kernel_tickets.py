@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import jwt
 
-from jupyter_ext.platform.projects import ProjectNameError, check_project_name
+from jupyter_ext.platform.personal_kernels import check_holder
+from jupyter_ext.platform.projects import ProjectNameError
 from jupyter_ext.platform.roles import Role
 
 AUDIENCE = "jupyter-fleet-kernel"
@@ -38,6 +39,7 @@ class KernelTicket:
 
     kernel_id: str
     project: str
+    """Or the name of one person in it, if it is that person's alone (`holder_of`)."""
     role: Role
     """What the kernel's side may do in its project."""
     username: str
@@ -139,7 +141,7 @@ def ticket_from_claims(claims: dict[str, object]) -> KernelTicket:
     if not texts["sub"]:
         raise TicketError("the ticket names no kernel")
     try:
-        check_project_name(texts["project"])
+        check_holder(texts["project"])
         role = Role(texts["role"])
     except (ProjectNameError, ValueError) as error:
         raise TicketError(str(error)) from error

@@ -32,6 +32,12 @@ LAUNCHING = "launching"
 """In a query, with the value 1: a websocket's client takes text frames about a kernel that is being
 launched; `DELETE` of a kernel cancels its launch, and is 409 if the kernel runs already."""
 
+PERSONAL = "personal"
+"""In the query of a list of kernels: which kernels of one person alone are in it, beside those of
+projects: MINE, or ALL whose existence the caller may know. None without it: labs of the version
+before would take them for kernels of everybody."""
+MINE, ALL = "mine", "all"
+
 
 def cancels_launch(arguments: Mapping[str, Sequence[bytes]]) -> bool:
     """Whether a `DELETE` with this query ends no kernel that runs already: LAUNCHING is in it.

@@ -128,7 +128,8 @@ class AgentTickets:
     async def _ask(self, link: AgentLink) -> dict[str, Any]:
         record = link.record
         about = {
-            "project": record.project,
+            # Of one person's kernel it is no project's name: labs of the version before refuse it.
+            "project": record.holder,
             # Whoever may run code in a project may change what is in it.
             "role": str(Role.EDITOR),
             "user": record.username,

@@ -119,7 +119,7 @@ class KeptJournals:
     async def _keep(self, link: AgentLink, part: bytes) -> None:
         record = link.record
         about = {
-            "project": record.project,
+            "project": record.holder,
             "path": record.path or "",
             "username": record.username,
             "kernel_name": record.kernel_name,

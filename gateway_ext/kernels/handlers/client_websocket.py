@@ -114,7 +114,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self._project = place.project
         note(self, project=place.project)
         await self.settings["fleet_kernel_access"].require(
-            identity, kernel_id, place.project, Role.EDITOR
+            identity, kernel_id, place.project, Role.EDITOR, only_for=place.only_for
         )
         if fleet:
             self._wire = self._fleet_wire(place, identity)

@@ -1,6 +1,7 @@
 """Base of the gateway's REST handlers."""
 
 import json
+from typing import Any
 
 from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
 
@@ -9,8 +10,11 @@ from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.relay import Answer
 from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.kernel_access import KernelAccess
+from gateway_ext.kernels.kernel_model import outline_of
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import RETRY_SECONDS, Refusal
+from gateway_ext.ownership.records import KernelRecord
+from jupyter_ext.platform.personal_kernels import Deed, allows
 from jupyter_ext.platform.route_table import Who
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
@@ -41,6 +45,12 @@ class FleetHandler(CORSMixin, RefusedCalls):
         """What callers may do with kernels."""
         access: KernelAccess = self.settings["fleet_kernel_access"]
         return access
+
+    def model(self, record: KernelRecord) -> dict[str, Any]:
+        """What the caller gets to see of a kernel that they know of."""
+        model = self.manager.model(record)
+        mine = allows(self.identity, record.project, record.only_for, Deed.USE)
+        return model if mine or self.identity.service is not None else outline_of(model)
 
     @property
     def direct(self) -> bool:

@@ -17,10 +17,10 @@ from gateway_ext.kernels.handlers.relay import (
     Relay,
     still_unknown,
 )
-from gateway_ext.kernels.kernel_access import require_role
+from gateway_ext.kernels.kernel_access import is_listed, require_role
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.launch_rules import refuse_another_start
-from gateway_ext.kernels.place import Place
+from gateway_ext.kernels.place import Place, place_of
 from gateway_ext.kernels.refusal import (
     AgentLeft,
     Refusal,
@@ -32,12 +32,14 @@ from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.audit.notes import note
+from jupyter_ext.platform.personal_kernels import Deed
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
 from jupyter_ext.wire.routes import (
     EVENTS_ROUTE,
     GONE_ROUTE,
     OWNER_ROUTE,
+    PERSONAL,
     cancels_launch,
     pattern_of,
 )
@@ -59,15 +61,16 @@ class KernelsHandler(FleetHandler):
     """`/api/kernels`."""
 
     async def get(self) -> None:
-        manager = self.manager
+        wanted = self.get_query_argument(PERSONAL, "")
         records = [
             record
-            for record in await manager.records.list_kernels()
+            for record in await self.manager.records.list_kernels()
             if self.identity.may(record.project, Role.VIEWER)
+            and is_listed(self.identity, record.project, record.only_for, wanted)
         ]
         for project in {record.project for record in records}:
             self.access.met(self.identity, project)
-        self.answer([manager.model(record) for record in records])
+        self.answer([self.model(record) for record in records])
 
     async def post(self) -> None:
         body = parse_body(self.request.body)
@@ -85,7 +88,7 @@ class KernelsHandler(FleetHandler):
         if answer is None:
             record = await manager.start(new, seconds)
             self.set_header("Location", location)
-            self.answer(manager.model(record), 201)
+            self.answer(self.model(record), 201)
             return
         if answer.status == 201:
             self.set_header("Location", location)
@@ -101,7 +104,8 @@ class KernelsHandler(FleetHandler):
         """
         manager, relay = self.manager, self.settings["fleet_relay"]
         membership = manager.membership
-        chosen_by_another = self.request.headers.get(PLACEMENT_HEADER) == HERE
+        # A gateway of the version before would refuse a kernel for one person.
+        chosen_by_another = self.request.headers.get(PLACEMENT_HEADER) == HERE or new.personal
         if chosen_by_another or not self.settings["fleet_spread_starts"]:
             membership.starts_at(membership.name)
             return None
@@ -146,7 +150,7 @@ class KernelsHandler(FleetHandler):
             record = await self.manager.records.get(new.kernel_id)
             if record is not None and record.state is not KernelState.DELETED:
                 refuse_another_start(new, record)
-                model = json.dumps(self.manager.model(record)).encode()
+                model = json.dumps(self.model(record)).encode()
                 return Answer(201, "application/json", model)
 
 
@@ -169,6 +173,7 @@ class _OneKernelHandler(FleetHandler):
         twice: bool,
         launching: bool = False,
         settles: bool = False,
+        deed: Deed = Deed.USE,
     ) -> Place | Answer:
         """The kernel's place if this gateway may act, or the owner's answer.
 
@@ -187,7 +192,9 @@ class _OneKernelHandler(FleetHandler):
         while True:
             place = await self.manager.place(kernel_id)
             note(self, project=place.project)
-            await self.access.require(self.identity, kernel_id, place.project, role)
+            await self.access.require(
+                self.identity, kernel_id, place.project, role, only_for=place.only_for, deed=deed
+            )
             if place.link is not None or place.launching or self.ownerless(place):
                 return place
             if place.is_unreachable or (launching and place.is_launching):
@@ -238,8 +245,15 @@ class KernelHandler(_OneKernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         record = await self.manager.record(check_kernel_id(kernel_id))
-        await self.access.require(self.identity, kernel_id, record.project, Role.VIEWER)
-        self.answer(self.manager.model(record))
+        await self.access.require(
+            self.identity,
+            kernel_id,
+            record.project,
+            Role.VIEWER,
+            only_for=record.only_for,
+            deed=Deed.SEE,
+        )
+        self.answer(self.model(record))
 
     async def delete(self, kernel_id: str) -> None:
         try:
@@ -248,7 +262,9 @@ class KernelHandler(_OneKernelHandler):
             raise Refusal(400, str(error)) from error
         try:
             # Only its owner knows whether it runs already.
-            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=not cancels)
+            place = await self.at_owner(
+                kernel_id, Role.EDITOR, twice=True, launching=not cancels, deed=Deed.END
+            )
         except Refusal as refusal:
             if refusal.status != 503 or cancels:
                 raise
@@ -258,7 +274,7 @@ class KernelHandler(_OneKernelHandler):
                 raise
             # No gateway can reach the agent. The record is decisive: the next gateway that the
             # agent connects to tells it to end.
-            place = Place(kernel_id, record.project, record.epoch, None, None, record)
+            place = place_of(record)
         if isinstance(place, Answer):
             self.pass_on(place)
             return
@@ -310,7 +326,7 @@ class RestartHandler(_OneKernelHandler):
             await self.manager.restart(place, self.identity.user, seconds)
         # Without the database, if need be: whoever is not answered has it restarted once more.
         record = place.link.record if place.link else await self.manager.record(kernel_id)
-        self.answer(self.manager.model(record))
+        self.answer(self.model(record))
 
     async def _without_agent(self, kernel_id: str, left: AgentLeft) -> Place:
         """The kernel's place once its agent, which has just left, is known to be dead or is
@@ -334,7 +350,15 @@ class OwnerHandler(_OneKernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         place = await self.manager.place(check_kernel_id(kernel_id))
-        await self.access.require(self.identity, kernel_id, place.project, Role.VIEWER)
+        await self.access.require(
+            self.identity,
+            kernel_id,
+            place.project,
+            Role.VIEWER,
+            only_for=place.only_for,
+            # Whoever ends a kernel asks where.
+            deed=Deed.SEE,
+        )
         if (
             place.link is not None
             or place.launching
@@ -358,7 +382,7 @@ class GoneHandler(FleetHandler):
     async def post(self, kernel_id: str) -> None:
         record = await self.manager.record(check_kernel_id(kernel_id))
         await self.manager.lost_restarts.declare_gone(record)
-        self.answer(self.manager.model(await self.manager.record(kernel_id)))
+        self.answer(self.model(await self.manager.record(kernel_id)))
 
 
 class EventsHandler(FleetHandler):
@@ -368,10 +392,12 @@ class EventsHandler(FleetHandler):
         record = await self.manager.records.get(check_kernel_id(kernel_id))
         if record is None:
             raise unknown_kernel(kernel_id)
-        await self.access.require(self.identity, kernel_id, record.project, Role.VIEWER)
+        await self.access.require(
+            self.identity, kernel_id, record.project, Role.VIEWER, only_for=record.only_for
+        )
         self.answer(
             {
-                "kernel": self.manager.model(record),
+                "kernel": self.model(record),
                 "events": [
                     {
                         "at": event.at.isoformat().replace("+00:00", "Z"),

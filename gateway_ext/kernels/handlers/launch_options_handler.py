@@ -33,6 +33,8 @@ class LaunchOptionsHandler(FleetHandler):
                 "project": project,
                 "schema": effective.schema,
                 "defaults": effective.defaults,
+                # What gateways of the version before do not say, and cannot do.
+                "personal": True,
                 "client_envs": list(self.settings["eg_client_envs"]),
             }
         )

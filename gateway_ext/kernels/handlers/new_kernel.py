@@ -16,7 +16,8 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel
 from jupyter_ext.launch_options.check import OptionRefused, parse_options, parse_shown
 from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check, check_texts
-from jupyter_ext.platform.projects import ProjectNameError, check_project_name
+from jupyter_ext.platform.personal_kernels import wanted_project
+from jupyter_ext.platform.projects import ProjectNameError
 from jupyter_ext.platform.tokens import Identity
 
 LONGEST_PATH = 4096
@@ -87,9 +88,11 @@ def parse_new_kernel(
     if len(texts["path"].encode()) > LONGEST_PATH:
         raise Refusal(400, f'"path" has more than {LONGEST_PATH} bytes')
     try:
-        project = check_project_name(choose_project(identity, texts["project"] or None))
+        project, personal = wanted_project(choose_project(identity, texts["project"] or None))
     except ProjectNameError as error:
         raise Refusal(400, str(error)) from error
+    if personal and identity.service is not None:
+        raise Refusal(400, "a kernel for one person alone is started with that person's token")
     launch_seconds = environment.get("KERNEL_LAUNCH_TIMEOUT", "1")
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]*)?", launch_seconds):
         raise Refusal(400, f"KERNEL_LAUNCH_TIMEOUT is not a number of seconds: {launch_seconds!r}")
@@ -108,4 +111,5 @@ def parse_new_kernel(
         environment=environment,
         launch_options=options,
         shown_defaults=shown,
+        personal=personal,
     )

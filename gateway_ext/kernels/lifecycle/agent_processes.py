@@ -203,8 +203,9 @@ class AgentProcesses:
         return AgentStart(
             kernel_id=record.kernel_id,
             project=record.project,
+            holder=record.holder,
             # A kernel in a pool is no project's.
-            uid=0 if record.pool is not None else await self._uids.assign(record.project),
+            uid=0 if record.pool is not None else await self._uids.assign(record.holder),
             agent_key=agent_key,
             gateways=self._membership.urls_for_a_launch(record.kernel_id),
             kernel_name=record.kernel_name,

@@ -122,6 +122,7 @@ class PoolShapes:
         start = AgentStart(
             kernel_id=new.kernel_id,
             project=new.project,
+            holder=new.project,
             uid=0,
             agent_key=_NO_KEY,
             gateways=[],

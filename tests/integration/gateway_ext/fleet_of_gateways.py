@@ -467,7 +467,7 @@ class Gateways:
         client = self.client(user="cleaner", demo="owner", other="owner")
         for number, url in enumerate(self.urls):
             try:
-                kernels = client.call("GET", f"{url}/api/kernels").json()
+                kernels = client.call("GET", f"{url}/api/kernels?personal=all").json()
                 for kernel in kernels:
                     client.call("DELETE", f"{url}/api/kernels/{kernel['id']}")
                 break

@@ -38,6 +38,12 @@ born = uuid.uuid4().hex
 print(os.getpid(), born)
 """
 
+LET_GO = """
+import contextlib, os
+for held in ("/tmp/held", "/dev/shm/held"):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(held)
+"""
 
 # Its own folder is the one that every kernel can write to.
 LINKS = """
@@ -143,6 +149,71 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
     shared = f"open({str(home / 'shared.txt')!r}, 'w').write('from the other'); print('done')"
     assert run_in(walled, other, shared) == "done\n"
     assert run_in(walled, mine, "print(open('shared.txt').read())") == "from the other\n"
+
+
+def test_kernels_of_one_person_and_of_their_project_reach_nothing_of_each_other(
+    walled: Gateways,
+) -> None:
+    people = {name: walled.client(name, demo="owner") for name in ("ada", "bob")}
+    root, url = walled.directory / "k", f"{walled.urls[0]}/api/kernels"
+    kernels, homes, uids = {}, {}, {}
+    for name, (person, project) in {
+        "the project's": ("ada", "demo"),
+        "ada's": ("ada", "@demo"),
+        "bob's": ("bob", "@demo"),
+    }.items():
+        body = {"name": "lossless", "project": project}
+        kernels[name] = people[person].call("POST", url, json=body).json()["id"]
+        with people[person].channels(walled.urls[0], kernels[name]) as channels:
+            look = "import os; open('secret.txt', 'w').write('x'); print(os.getuid(), os.getcwd())"
+            uid, home = channels.run(look).split()
+        uids[name], homes[name] = int(uid), Path(home)
+    assert len(set(uids.values())) == len(set(homes.values())) == 3
+    folders = {
+        name: [
+            next((root / "k").glob(f"{kernel_id.replace('-', '')}-*")),
+            homes[name],
+            root / "packages" / homes[name].name,
+        ]
+        for name, kernel_id in kernels.items()
+    }
+    for attacker, kernel_id in kernels.items():
+        processes: dict[str, int] = {}
+        for name, victim in kernels.items():
+            # What it holds itself it may read.
+            with people["bob" if name == "bob's" else "ada"].channels(
+                walled.urls[0], victim
+            ) as channels:
+                channels.run(HOLD if name != attacker else LET_GO)
+            if name != attacker:
+                (agent,) = agents_of(victim)
+                processes[f"{name} agent"] = agent
+                processes[f"{name} fork server"] = psutil.Process(agent).ppid()
+                for number, process in enumerate(descendants(agent)):
+                    processes[f"{name} process {number}"] = process.pid
+        others = [one for name, each in folders.items() if name != attacker for one in each]
+        below_them = [path for folder in others for path in folder.rglob("*")]
+        sockets = [str(path) for path in below_them if path.is_socket()]
+        assert len([path for path in below_them if path.name == "secret.txt"]) == 2
+        assert sockets
+        targets = {
+            "processes": processes,
+            "folders": list(map(str, others)),
+            "files": [str(path) for path in below_them if path.is_file()],
+            "sockets": sockets,
+            "abstract": "fleet-walls-of-nobody",
+            "segment": 0x7422_0000,
+            "uid": next(uid for name, uid in uids.items() if name != attacker),
+        }
+        person = people["bob" if attacker == "bob's" else "ada"]
+        with person.channels(walled.urls[0], kernel_id) as channels:
+            table = json.loads(channels.run(attack_on(targets, root)))
+        reached = [tried for tried, became in table if became == "DONE"]
+        print(f"{attacker} kernel: {len(table)} tries, {len(reached)} succeeded")
+        assert reached == []
+    for name, kernel_id in kernels.items():
+        person = people["bob" if name == "bob's" else "ada"]
+        assert person.call("DELETE", f"{url}/{kernel_id}").status_code == 204
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ import logging
 
 import pytest
 
-from gateway_ext.kernels.kernel_access import KernelAccess, require_role
+from gateway_ext.kernels.kernel_access import KernelAccess, is_listed, require_role
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.platform.personal_kernels import Deed
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.routes import ALL, MINE
 
 KERNEL = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 LOG = logging.getLogger("test")
@@ -41,13 +43,22 @@ def identity(service: str | None = None, **projects: Role) -> Identity:
     return Identity("ada", "Ada", projects, service, 0.0, "t")
 
 
-def status(members: Members, caller: Identity, role: Role) -> int:
+ADA = identity(demo=Role.EDITOR)
+
+
+def status(
+    members: Members,
+    caller: Identity,
+    role: Role,
+    only_for: str | None = None,
+    deed: Deed = Deed.USE,
+) -> int:
     """200, or the status of the refusal."""
 
     async def ask() -> int:
         access = KernelAccess(members, LOG)  # type: ignore[arg-type]
         try:
-            await access.require(caller, KERNEL, "demo", role)
+            await access.require(caller, KERNEL, "demo", role, only_for=only_for, deed=deed)
         except Refusal as refusal:
             return refusal.status
         finally:
@@ -116,13 +127,13 @@ def test_a_database_that_hangs_collects_no_task_for_each_call() -> None:
     async def calls() -> None:
         access = KernelAccess(members, LOG)  # type: ignore[arg-type]
         for _ in range(100):
-            await access.require(identity(demo=Role.EDITOR), KERNEL, "demo", Role.EDITOR)
+            await access.require(ADA, KERNEL, "demo", Role.EDITOR, only_for=None)
             await asyncio.sleep(0)
         assert members.tries == 1
         hanging.set()
         for _ in range(5):
             await asyncio.sleep(0)
-        await access.require(identity(demo=Role.EDITOR), KERNEL, "demo", Role.EDITOR)
+        await access.require(ADA, KERNEL, "demo", Role.EDITOR, only_for=None)
         await asyncio.sleep(0)
         assert members.tries == 2
 
@@ -156,10 +167,40 @@ def test_a_fleet_of_one_user_runs_no_code_of_others() -> None:
         ):
             caller = Identity(user, user, {"demo": Role.OWNER}, service, 0.0, "t")
             try:
-                await access.require(caller, KERNEL, "demo", role)
+                await access.require(caller, KERNEL, "demo", role, only_for=None)
                 statuses.append(200)
             except Refusal as refusal:
                 statuses.append(refusal.status if "--trust-everyone" in refusal.message else 0)
         return statuses
 
     assert asyncio.run(ask()) == [200, 200, 200, 403, 403, 200, 200]
+
+
+def test_a_kernel_of_one_person_is_that_persons_and_needs_the_role_too() -> None:
+    members = Members()
+    assert status(members, ADA, Role.EDITOR, "ada") == 200
+    assert status(members, identity(demo=Role.VIEWER), Role.EDITOR, "ada") == 403
+    assert status(members, identity(), Role.VIEWER, "ada") == 403
+    assert status(Members(), identity(), Role.VIEWER, "ada") == 404
+    assert status(members, ADA, Role.EDITOR, "bob") == 403
+    owner, lab = identity(demo=Role.OWNER), identity("lab")
+    for deed, allowed in ((Deed.SEE, 200), (Deed.END, 200), (Deed.USE, 403)):
+        assert status(members, owner, Role.EDITOR, "bob", deed) == allowed
+        assert status(members, lab, Role.EDITOR, "bob", deed) == allowed
+        assert status(members, ADA, Role.VIEWER, "bob", deed) == 403
+    # Who has no role in the project learns nothing, whatever the name.
+    assert status(Members(), identity(other=Role.OWNER), Role.VIEWER, "bob", Deed.SEE) == 404
+
+
+def test_lists_have_kernels_of_one_person_where_they_are_asked_for() -> None:
+    owner, lab = identity(demo=Role.OWNER), identity("lab")
+    for caller, person, seen in (
+        (ADA, None, {"", MINE, ALL}),
+        (ADA, "ada", {MINE, ALL}),
+        (ADA, "bob", set()),
+        (owner, "bob", {ALL}),
+        (lab, "bob", {ALL}),
+    ):
+        found = {one for one in ("", MINE, ALL, "x") if is_listed(caller, "demo", person, one)}
+        assert found - {"x"} == seen
+        assert ("x" in found) == (person is None)

@@ -15,7 +15,7 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 
-NEW: Any = SimpleNamespace(kernel_id="k", project="demo", launch_options={})
+NEW: Any = SimpleNamespace(kernel_id="k", project="demo", personal=False, launch_options={})
 
 
 class Handler:
@@ -23,9 +23,10 @@ class Handler:
 
     def __init__(self, *found: Any) -> None:
         self._found = list(found)
-        self.manager: Any = SimpleNamespace(
-            records=SimpleNamespace(get=self._get), model=lambda record: {"id": record.kernel_id}
-        )
+        self.manager: Any = SimpleNamespace(records=SimpleNamespace(get=self._get))
+
+    def model(self, record: Any) -> Any:
+        return {"id": record.kernel_id}
 
     async def _get(self, kernel_id: str) -> Any:
         return self._found.pop(0) if len(self._found) > 1 else self._found[0]
@@ -35,7 +36,9 @@ class Handler:
 
 
 def record(state: KernelState, project: str = "demo") -> Any:
-    return SimpleNamespace(kernel_id="k", state=state, project=project, launch_options=None)
+    return SimpleNamespace(
+        kernel_id="k", state=state, project=project, only_for=None, launch_options=None
+    )
 
 
 async def waits_for_the_kernel() -> Answer:
