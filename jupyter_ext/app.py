@@ -36,6 +36,7 @@ from jupyter_ext.auth.lab_secrets import SETTING as SECRETS_SETTING
 from jupyter_ext.auth.page_headers import send_page_policy
 from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
+from jupyter_ext.auth.renewal_event import renewal_event
 from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
 from jupyter_ext.auth.sign_in_code_handler import handlers as sign_in_code_handlers
 from jupyter_ext.auth.strangers_bodies import StrangersBodies
@@ -214,7 +215,11 @@ class JupyterFleet(LabOptions, ExtensionApp):
                         database, SecretBox(Path(self.login_keys_file)), verifier, most
                     ),
                     "open_renewals": lambda verifier, logins: Renewals(
-                        database, SecretBox(Path(self.login_keys_file)), verifier, logins
+                        database,
+                        SecretBox(Path(self.login_keys_file)),
+                        verifier,
+                        logins,
+                        tell=lambda renewal: self._audit.record(renewal_event(renewal)),
                     ),
                     # No partial: a configuration is copied, with all that it refers to.
                     "earlier_labs": lambda: _earlier_labs(database),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
@@ -34,6 +35,27 @@ WAIT_SECONDS = 2.0
 MOST_PAUSES = 10_000
 _REFUSED = frozenset({403, 404, 410})
 _THREADS = 4
+
+
+class Became(Enum):
+    """What became of a try to renew a login."""
+
+    RENEWED = "renewed"
+    REFUSED = "refused"
+    """By its platform, where the user has signed out."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """One try, by the lab that has asked the platform."""
+
+    user: str
+    digest: str
+    """Under which the login is kept."""
+    became: Became
+    reason: str = ""
+    """Why it was not renewed."""
 
 
 @dataclass
@@ -64,12 +86,15 @@ class Renewals:
         verifier: TokenVerifier,
         logins: Logins,
         ask: Ask = ask_platform,
+        tell: Callable[[Renewal], None] = lambda renewal: None,
     ) -> None:
+        """`tell` is called after each try, on the event loop."""
         self._database = database
         self._box = box
         self._verifier = verifier
         self._logins = logins
         self._ask = ask
+        self._tell = tell
         self._renewing: dict[str, asyncio.Task[None]] = {}
         self._pauses: dict[str, _Pause] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fleet-renewals")
@@ -120,36 +145,47 @@ class Renewals:
     async def _renew(
         self, session_id: str, digest: str, identity: Identity, issuer: Issuer, pause: _Pause
     ) -> None:
+        became, reason = Became.FAILED, ""
         try:
-            renewed = await self._renewed(digest, identity, issuer)
+            renewed, asked = await self._renewed(digest, identity, issuer)
             if renewed is not None:
                 self._logins.renewed(session_id, renewed)
+            if not asked:
+                return
+            became = Became.RENEWED
         except PlatformRefused as error:
+            reason = str(error)
             if error.status in _REFUSED:
-                log.info("the platform does not renew the login of %r", identity.user)
+                became = Became.REFUSED
                 pause.until = float("inf")
+                log.info("the platform does not renew the login of %r", identity.user)
             else:
-                log.warning("the login of %r is not renewed: %s", identity.user, error)
-        except TokenError as error:
-            pause.grow()
-            log.warning("the login of %r is not renewed: %s", identity.user, error)
-        except (DatabaseUnavailable, PlatformAway, SealError) as error:
-            log.warning("the login of %r is not renewed: %s", identity.user, error)
+                log.warning("the login of %r is not renewed: %s", identity.user, reason)
+        except (DatabaseUnavailable, PlatformAway, SealError, TokenError) as error:
+            reason = str(error)
+            log.warning("the login of %r is not renewed: %s", identity.user, reason)
+            if isinstance(error, TokenError):
+                pause.grow()
         except Exception:
+            reason = "see the lab's log"
             log.exception("the login of %r is not renewed", identity.user)
+        self._tell(Renewal(identity.user, digest, became, reason))
 
-    async def _renewed(self, digest: str, identity: Identity, issuer: Issuer) -> Identity | None:
-        """The newer token of a login, which its row has now; None if there is none."""
+    async def _renewed(
+        self, digest: str, identity: Identity, issuer: Issuer
+    ) -> tuple[Identity | None, bool]:
+        """The newer token of a login, which its row has now; None if there is none. And whether the
+        platform was asked for it here."""
         claim = partial(store.claim_renewal, digest=digest)
         claimed, sealed = await self._database.run(claim)
         if sealed is None:
-            return None
+            return None, False
         kept = self._verifier.verify(open_token(self._box, digest, sealed))
         if is_newer(kept, identity):
             # Another lab has renewed it.
-            return kept
+            return kept, False
         if not claimed:
-            return None
+            return None, False
         question = {"token": identity.token}
         answer = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._ask, issuer.renew_url, issuer.secret_file, question
@@ -161,7 +197,8 @@ class Renewals:
             token=seal_token(self._box, digest, renewed.token),
             expires=renewed.expires,
         )
-        return renewed if await self._database.run(keep) else None
+        is_kept = await self._database.run(keep)
+        return (renewed, True) if is_kept else (None, False)
 
     def _verified(self, identity: Identity, token: object) -> Identity:
         """The platform's answer; raises TokenError if it is no newer token of the same person."""

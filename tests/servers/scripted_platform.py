@@ -33,10 +33,10 @@ class ScriptedPlatform(ScriptedServer):
         secret = str(self._folder / "platform-secret")
         return {**issuer, "secret_file": secret, **more}
 
-    def sign(self, user: str, seconds: float, **projects: str) -> str:
-        """A token, which claims roles."""
+    def sign(self, user: str, seconds: float, *, age: float = 0.0, **projects: str) -> str:
+        """A token that was issued `age` seconds ago, and claims roles."""
         now = int(time.time())
-        claims = {"sub": user, "aud": "jupyter-fleet", "iss": self.url, "iat": now}
+        claims = {"sub": user, "aud": "jupyter-fleet", "iss": self.url, "iat": now - age}
         claims |= {"exp": now + seconds, "projects": projects}
         headers = {"kid": self._signer._key_id}
         return jwt.encode(claims, self._signer._key, algorithm="EdDSA", headers=headers)

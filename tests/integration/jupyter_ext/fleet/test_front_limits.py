@@ -154,8 +154,8 @@ def narrower(text: str) -> str:
     """Little of what one address may have."""
     return _replaced(
         text,
-        ("zone=fleet_calls:4m rate=500r/s;", "zone=fleet_calls:4m rate=5r/s;"),
-        ("zone=fleet_calls burst=2000 nodelay;", "zone=fleet_calls burst=20 nodelay;"),
+        ("zone=fleet_calls:4m rate=300r/s;", "zone=fleet_calls:4m rate=5r/s;"),
+        ("zone=fleet_calls burst=1500 delay=100;", "zone=fleet_calls burst=20 delay=20;"),
         ("limit_conn fleet_addresses 2000;", "limit_conn fleet_addresses 10;"),
     )
 

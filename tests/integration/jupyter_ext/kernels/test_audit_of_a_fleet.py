@@ -15,6 +15,8 @@ from jupyter_ext.platform.revocations import Revoked
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, wait_until
 from tests.integration.jupyter_ext.auth.browsers import browser, token
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
+from tests.integration.jupyter_ext.kernels.test_platform import name_platform, replace, signed_in
+from tests.servers.scripted_platform import ScriptedPlatform
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
 
@@ -276,6 +278,29 @@ def test_a_forged_hello_of_an_agent(audited: Audited) -> None:
 
         forged = audited.after(forge, "agent.hello", "gateway")
     assert (forged["outcome"], forged["object"]["kernel"]) == ("denied", kernel_id)
+
+
+def test_renewals_of_logins(audited: Audited, tmp_path: Path) -> None:
+    platform = ScriptedPlatform(tmp_path)
+    keys = audited.fleet.gateways.directory / "jwks.json"
+    before = keys.read_text()
+    try:
+        name_platform(audited.fleet, platform, "renew")
+        platform.signed_out = {"sid"}
+        for user, outcome, reason in (("rex", "allowed", ""), ("sid", "denied", "403")):
+            session = signed_in(audited.url, platform.sign(user, 100, age=3500, demo="owner"))
+
+            def use(session: requests.Session = session) -> None:
+                assert session.get(f"{audited.url}/api/me", timeout=20).status_code == 200
+
+            renewed = audited.after(use, "login.renew")
+            assert (renewed["actor"]["kind"], renewed["actor"]["name"]) == ("user", user)
+            assert len(renewed["actor"]["login"]) == 12
+            assert renewed["outcome"] == outcome
+            assert reason in renewed.get("reason", "")
+    finally:
+        replace(keys, before)
+        platform.stop()
 
 
 def test_a_flood_of_strangers_does_not_fill_the_disk(audited: Audited) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import select, text
 from jupyter_ext.logins import logins as logins_module
 from jupyter_ext.logins import renewals as module
 from jupyter_ext.logins.logins import LoginEnded
-from jupyter_ext.logins.renewals import Renewals, is_due
+from jupyter_ext.logins.renewals import Became, Renewal, Renewals, is_due
+from jupyter_ext.logins.session_id import digest_of
 from jupyter_ext.logins.tables import login
 from jupyter_ext.platform import published_keys
 from jupyter_ext.platform.platform_calls import PlatformAway, PlatformRefused
@@ -75,7 +76,10 @@ class RenewingLab(Lab):
         (folder / "jwks.new").replace(folder / "jwks.json")
         self.verifier = TokenVerifier(folder / "jwks.json")
         self.logins = logins_module.Logins(self.database, self.box, self.verifier)
-        self.renewals = Renewals(self.database, self.box, self.verifier, self.logins, platform.ask)
+        self.told: list[Renewal] = []
+        self.renewals = Renewals(
+            self.database, self.box, self.verifier, self.logins, platform.ask, self.told.append
+        )
 
     async def begin_with(self, token: str) -> str:
         return await self.logins.begin(self.verifier.verify(token))
@@ -158,6 +162,8 @@ async def test_of_several_labs_one_asks_and_all_know(
     await asyncio.gather(*(lab.renewals.find(session_id, None) for lab in labs))
     await asyncio.gather(*(lab.renewed(session_id) for lab in labs))
     assert len(platform.asked) == 1
+    (told,) = [one for lab in labs for one in lab.told]
+    assert (told.user, told.digest, told.became) == ("ada", digest_of(session_id), Became.RENEWED)
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
     for lab in labs:
         lab.renewals._pauses.clear()
@@ -251,6 +257,7 @@ async def test_who_is_signed_out_at_the_platform_is_asked_for_once(
     monkeypatch.setattr(time, "monotonic", lambda: now + module.AGAIN_SECONDS + 1)
     await lab.renewed(session_id)
     assert len(platform.asked) == 1
+    assert [(one.became, one.reason) for one in lab.told] == [(Became.REFUSED, "signed out")]
 
 
 async def test_a_platform_that_is_away_is_asked_again(
@@ -289,6 +296,10 @@ async def test_an_answer_that_is_no_newer_token_of_the_same_person_changes_nothi
     session_id = await lab.begin_with(token)
     assert (await lab.renewed(session_id)).token == token
     assert len(platform.asked) == 1
+    (told,) = lab.told
+    assert told.became is Became.FAILED
+    assert told.reason
+    assert "nonsense" not in told.reason
 
 
 async def test_a_login_that_ends_meanwhile_stays_ended(
@@ -314,6 +325,7 @@ async def test_a_login_that_ends_meanwhile_stays_ended(
     assert ended.is_set()
     with pytest.raises(LoginEnded):
         await other.logins.find(session_id, None)
+    assert lab.told == []
 
 
 async def test_tokens_of_the_fleets_own_key_are_not_renewed(
