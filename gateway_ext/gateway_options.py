@@ -143,8 +143,9 @@ class GatewayOptions(HasTraits):
         "nothing but itself. internet: what is no private, link-local or loopback address and not "
         "this machine; needs pasta (Debian: passt), a device /dev/net/tun that kernels' users can "
         "open, and nf_tables. host: all that this machine reaches, and every port of it. auto: "
-        "internet, where that cannot be had none, and host for kernels without walls or that "
-        "listen on TCP ports. With none and internet no kernel starts without.",
+        "internet, where that cannot be had none, also for each kernel that finds it gone at its "
+        "start, and host for kernels without namespaces or that listen on TCP ports. With none and "
+        "internet no kernel starts without, and with auto none in a namespace.",
     ).tag(config=True)
     kernel_network_allowed = List(
         Unicode(),

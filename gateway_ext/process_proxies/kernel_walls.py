@@ -1,13 +1,12 @@
 """Whether the kernels of this machine get namespaces of their own, with which network, and what is
 hidden from them."""
 
+import errno
 import functools
 import json
 import logging
 import os
 import subprocess
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +16,15 @@ from gateway_ext.agent.walls.landlock import LEAST, version
 from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.places import Walls
 from gateway_ext.process_proxies.fork_servers import START_FOLDER
+from gateway_ext.process_proxies.kept_answer import KeptAnswer, NotFound
 from gateway_ext.process_proxies.kernel_network import KernelNetwork, NetworkImpossible
 from gateway_ext.process_proxies.process_start import start_process
 
 PROBE = "gateway_ext.agent.walls.probe"
 PROBE_SECONDS = 30.0
 REFUSED_SECONDS = 300.0
+_OF_THE_MOMENT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EINTR}
+"""Errors that say nothing of what a machine allows."""
 MODES = ("none", "auto", "required")
 
 
@@ -47,8 +49,7 @@ class KernelWalls:
         self._walls = Walls((str(kernels_dir.absolute()), *hidden), tuple(shown))
         self._network = network
         self._log = log
-        self._lock = threading.Lock()
-        self._refusals: dict[tuple[str, Reach], tuple[float, str]] = {}
+        self._refusals: dict[tuple[str, Reach], KeptAnswer] = {}
 
     def document(
         self,
@@ -59,7 +60,26 @@ class KernelWalls:
         kernelspec: Mapping[str, Any],
     ) -> dict[str, Any]:
         """The part of a start document. `python` runs the agent, under `uid` (None: ours), and
-        `folder` is the kernel's own. Raises NoWalls. Blocks, the first time for a while."""
+        `folder` is the kernel's own. Raises NoWalls. Blocks, the first time for a while.
+
+        Where the system allows namespaces no kernel gets the machine's network unless it is to.
+        """
+        try:
+            return self._document(python, environment, uid, folder, kernelspec)
+        except NotFound as error:
+            raise NoWalls(
+                "it is not known what walls the kernel can have, because they could not be tried: "
+                f"{error}. Try again"
+            ) from error
+
+    def _document(
+        self,
+        python: str,
+        environment: Mapping[str, str],
+        uid: int | None,
+        folder: Path,
+        kernelspec: Mapping[str, Any],
+    ) -> dict[str, Any]:
         if self._mode == "none":
             self._check_network("FleetGatewayApp.kernel_walls is none")
             return {}
@@ -70,15 +90,19 @@ class KernelWalls:
         refusal = functools.partial(self._refusal, python, environment, uid, folder)
         # Without root, a kernel could change what its user runs later.
         walls = replace(self._walls, read_only=uid is None and os.geteuid() != 0)
-        why = ""
+        why = why_not = ""
         for network in networks:
             if not (why_not := refusal(network)):
                 given = None if network is None else replace(network, why=why)
                 return {"walls": replace(walls, network=given).as_json()}
             why = why or why_not
         self._check_network(why)
-        if not (why_not := refusal(None)):
-            return {"walls": walls.as_json()}
+        if None not in networks and not refusal(None):
+            raise NoWalls(
+                f"the kernel cannot have a network of its own: {why_not}. Or set "
+                "FleetGatewayApp.kernel_network to host"
+            )
+        why_not = refusal(None)
         if self._mode == "required":
             raise NoWalls(
                 f"the kernel cannot have namespaces of its own: {why_not}. Or set "
@@ -122,15 +146,15 @@ class KernelWalls:
         """Why walls with this network cannot be had; empty if they can. A refusal is believed for
         REFUSED_SECONDS: a machine's own network may come later than its fleet."""
         reach = Reach.HOST if network is None else network.reach
-        with self._lock:
-            since, known = self._refusals.get((python, reach)) or (0.0, None)
-            if known is None or (known and time.monotonic() - since > REFUSED_SECONDS):
-                found = self._probe(python, environment, uid, folder, network)
-                if found and found != known:
-                    self._log.warning("%s", _words(reach, os.path.dirname(python), found))
-                self._refusals[python, reach] = (time.monotonic(), found)
-                return found
-            return known
+
+        def find() -> str:
+            found = self._probe(python, environment, uid, folder, network)
+            if found:
+                self._log.warning("%s", _words(reach, os.path.dirname(python), found))
+            return found
+
+        kept = self._refusals.setdefault((python, reach), KeptAnswer(REFUSED_SECONDS))
+        return kept.get(find)
 
     def _probe(
         self,
@@ -140,6 +164,7 @@ class KernelWalls:
         folder: Path,
         network: Network | None,
     ) -> str:
+        """Try it. Raises NotFound if that says nothing of what the system allows."""
         described = [] if network is None else [json.dumps(network.as_json())]
         options: dict[str, Any] = {}
         if uid is not None:
@@ -163,12 +188,16 @@ class KernelWalls:
                     process.kill()
                     raise
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            why_not = str(error)
-        else:
-            why_not = said.decode(errors="replace").strip()
-            if process.returncode:
-                last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-                why_not = last or f"{PROBE} ends with {process.returncode}"
+            is_error = isinstance(error, (OSError, ValueError))
+            if is_error and getattr(error, "errno", None) not in _OF_THE_MOMENT:
+                return str(error)
+            raise NotFound(str(error)) from error
+        if not process.returncode:
+            return said.decode(errors="replace").strip()
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+        why_not = last or f"{PROBE} ends with {process.returncode}"
+        if process.returncode < 0 or process.returncode == os.EX_TEMPFAIL:
+            raise NotFound(why_not)
         return why_not
 
 

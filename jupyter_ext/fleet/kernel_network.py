@@ -88,7 +88,12 @@ def network_notice(settings: Settings, python: Path, data_dir: DataDir, *, as_ro
     why_not = why_no_network("internet", python, data_dir, as_root=as_root)
     if not why_not:
         return "Kernels reach the internet, no private network, and nothing of this machine"
-    if why_no_network("none", python, data_dir, as_root=as_root):
+    if why_none := why_no_network("none", python, data_dir, as_root=as_root):
+        if not why_no_walls(python, as_root=as_root):
+            return (
+                "Kernels do not start, because they cannot have a network of their own: "
+                f"{why_none}. Change that, or use --kernel-network host"
+            )
         # What is said of their walls says why.
         return "Kernels reach every port of this machine, and whatever it reaches"
     return (

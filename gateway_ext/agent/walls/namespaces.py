@@ -47,8 +47,11 @@ def leave_the_rest(*, network: bool) -> None:
 
 def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
     """In the first process: its own /proc, /tmp and the rest; `own` is the kernel's folder. Of
-    `files` it gets a content of its own, by their paths. Raises OSError."""
-    own_files = {os.path.realpath(path): text for path, text in files.items()}
+    `files` it gets a content of its own, by their paths; those that the machine lacks stay away.
+    Raises OSError."""
+    own_files = {
+        os.path.realpath(path): text for path, text in files.items() if os.path.exists(path)
+    }
     mount(None, "/", None, MountFlag.RECURSIVE | MountFlag.PRIVATE)
     mount("proc", "/proc", "proc", _LEAST | MountFlag.NO_PROGRAMS)
     disk = {place: os.path.join(own, name) for place, name in DISK.items() if _is_folder(place)}

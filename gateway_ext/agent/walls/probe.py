@@ -1,8 +1,9 @@
 """`python -m gateway_ext.agent.walls.probe FOLDER [NETWORK]`: tries once whether walls can be built
 here, with a network of their own if NETWORK (JSON) describes one.
 
-Prints nothing if so, otherwise why not; FOLDER is one of this user's. What a system allows is known
-by trying: its settings have many names, and containers refuse for reasons of their own.
+Prints nothing if so, otherwise why not; ends with EX_TEMPFAIL if that is not known, because the
+machine is too slow. FOLDER is one of this user's. What a system allows is known by trying: its
+settings have many names, and containers refuse for reasons of their own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from gateway_ext.agent.orphans import adopt_orphans
 
 from .network import Network, Reach
 from .order import Order
+from .outside import TooSlow
 from .places import Walls, needed_by_python
 from .waiting_process import start_walls
 
@@ -62,7 +64,8 @@ def _settings() -> dict[str, str]:
 
 
 def why_not(folder: Path, network: Network | None = None) -> str:
-    """Why no walls, with this network, can be built; empty if they can. Starts a program inside."""
+    """Why no walls, with this network, can be built; empty if they can. Starts a program inside.
+    Raises TooSlow."""
     adopt_orphans()
     python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
     walls = Walls((), (str(folder), *python), network=network)
@@ -72,6 +75,8 @@ def why_not(folder: Path, network: Network | None = None) -> str:
     order = Order(argv, dict(os.environ), Path("/"), output, folder, walls=walls)
     try:
         first = start_walls(output, lambda: None).become(order)
+    except TooSlow:
+        raise
     except OSError as error:
         why = error.strerror or str(error)
         return why if has_way_out else f"{why}; {advice(_settings())}"
@@ -87,4 +92,8 @@ def why_not(folder: Path, network: Network | None = None) -> str:
 
 if __name__ == "__main__":
     described = Network.from_json(json.loads(sys.argv[2])) if len(sys.argv) > 2 else None
-    print(why_not(Path(sys.argv[1]), described), end="")
+    try:
+        print(why_not(Path(sys.argv[1]), described), end="")
+    except TooSlow as error:
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_TEMPFAIL)

@@ -1,6 +1,7 @@
 """When kernels get walls, by what is configured and what the machine allows."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,6 @@ def test_in_containers_landlock_keeps_the_agent_from_its_kernel(tmp_path: Path) 
     [
         ((), {"reach": "internet", "allowed": [], "fallback": True}),
         (("internet",), {"reach": "none", "allowed": [], "why": "no internet"}),
-        (("internet", "none"), None),
     ],
 )
 def test_a_kernel_gets_the_best_network_that_there_is_and_learns_why(
@@ -123,6 +123,30 @@ def test_a_kernel_gets_the_best_network_that_there_is_and_learns_why(
         refusing(tmp_path, *refused), {}, None, tmp_path, {}
     )
     assert document["walls"].get("network") == network
+
+
+def test_no_kernel_in_namespaces_falls_back_to_the_machines_network(tmp_path: Path) -> None:
+    python = refusing(tmp_path, "internet", "none")
+    with pytest.raises(NoWalls, match=r"no none.*kernel_network to host"):
+        walls("auto", tmp_path, "auto").document(python, {}, None, tmp_path, {})
+    # Without namespaces it has that network whatever is said of it.
+    python = program(tmp_path, REFUSED)
+    assert "landlock" in walls("auto", tmp_path, "auto").document(python, {}, None, tmp_path, {})
+
+
+@pytest.mark.parametrize("end", ["kill -9 $$", f"exit {os.EX_TEMPFAIL}", "exec sleep 60"])
+@pytest.mark.parametrize("network", ["auto", "host"])
+def test_a_try_that_fails_for_now_says_nothing_of_the_machine(
+    end: str, network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_walls, "PROBE_SECONDS", 0.5)
+    python, auto = tmp_path / "python", walls("auto", tmp_path, network)
+    python.write_text(f"#!/bin/sh\n{end}\n")
+    python.chmod(0o755)
+    with pytest.raises(NoWalls, match="Try again"):
+        auto.document(str(python), {}, None, tmp_path, {})
+    program(tmp_path, "")
+    assert "walls" in auto.document(str(python), {}, None, tmp_path, {})
 
 
 @pytest.mark.parametrize("network", ["none", "internet"])

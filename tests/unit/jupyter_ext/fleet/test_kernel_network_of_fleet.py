@@ -39,7 +39,8 @@ def python(folder: Path, *refused: str) -> Path:
     [
         ((), "reach the internet, no private network"),
         (("internet",), "reach no network, so that %pip installs nothing: no internet here"),
-        (("internet", "none"), "every port of this machine"),
+        (("internet", "none"), "do not start, because they cannot have a network of their own: no"),
+        (("internet", "none", ""), "every port of this machine"),
     ],
 )
 def test_up_says_what_kernels_reach(
