@@ -15,6 +15,7 @@ from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.login_link import demo_token, login_link
 from jupyter_ext.fleet.member import Member
 from jupyter_ext.fleet.option import shown_url
+from jupyter_ext.fleet.revocation_reads import reads_line, revocation_reads
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
 from jupyter_ext.fleet.table import table
@@ -29,7 +30,8 @@ def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict
     An external database is listed without a process; the embedded one is files that labs and
     gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
     no gateway answers. ``pooled`` is how many wait for users in pools. ``clusters`` says how
-    clusters answer (`cluster_answers`); it is None if no gateway knows.
+    clusters answer (`cluster_answers`); it is None if no gateway knows. A gateway's ``revocations``
+    say whether it reads them (`revocation_reads`); None if it does not answer that.
     """
     states = Supervisor(data_dir).states()
     ask = partial(first_answer, data_dir, settings, "gateway", seconds=ANSWER_SECONDS)
@@ -51,8 +53,12 @@ def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict
         )
     if settings.yarn_conf is not None:
         found.append(external("yarn", settings.yarn_conf))
-    for one in found:
-        if one["role"] == "gateway" and settings.advertise is not None:
+    own = [one for one in found if one["role"] == "gateway"]
+    asked = () if gateways is None else (one["name"] for one in own if one["state"] == "running")
+    reads = revocation_reads(data_dir, settings, asked)
+    for one in own:
+        one["revocations"] = reads.get(one["name"])
+        if settings.advertise is not None:
             one["advertised_url"] = settings.advertised_url(one["name"])
     document = {
         "url": f"{settings.browser_url}/",
@@ -100,7 +106,10 @@ def as_table(document: dict[str, Any], settings: Settings) -> str:
         url = ", ".join((one["url"], *filter(None, [one.get("advertised_url")])))
         rows.append((one["name"], state, pid, one.get("build") or "-", url))
     lines = [answer_line(one, settings) for one in document.get("clusters") or ()]
-    processes = "\n\n".join(filter(None, (table(rows), "\n".join(lines))))
+    running = [one for one in document["processes"] if one["state"] == "running"]
+    reads = {one["name"]: one["revocations"] for one in running if "revocations" in one}
+    lines.append(reads_line(reads))
+    processes = "\n\n".join(filter(None, (table(rows), "\n".join(filter(None, lines)))))
     counts = document.get("kernels")
     if counts is None:
         return processes

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from jupyter_ext.fleet.leftovers import find_leftovers
+from jupyter_ext.fleet.revocation_reads import LATE_SECONDS
 from jupyter_ext.fleet.tools import find_tools
 from tests.integration.gateway_ext.fleet_of_gateways import Client
 from tests.integration.jupyter_ext.fleet.conftest import COMMAND, wait_until
@@ -48,6 +49,18 @@ def test_everything_runs_and_answers(running_fleet):
     ]
     assert {one["state"] for one in status["processes"]} == {"running"}
     assert requests.get(f"{status['url']}api", timeout=10).json()["version"]
+
+
+def test_each_gateway_hears_of_revocations(running_fleet):
+    def read() -> bool:
+        gateways = [one for one in running_fleet.processes().values() if one["role"] == "gateway"]
+        reads = [one["revocations"] for one in gateways]
+        assert len(reads) == 2
+        return all(one and (one["read_seconds_ago"] or 99) < LATE_SECONDS for one in reads)
+
+    wait_until("labs have told the gateways", read)
+    told = running_fleet.run("status")
+    assert re.search(r"^Revocations: gateway-1 read them \d s ago; ", told, re.MULTILINE)
 
 
 def test_the_login_link_logs_in(running_fleet):
