@@ -1,3 +1,5 @@
+import { webAddress } from '../page/webAddress.js';
+
 const LEAST_PX = 20;
 const MOST_PX = 6000;
 
@@ -25,25 +27,9 @@ export function boundedHeight(height: number): number {
 /**
  * The address that a frame asks to open with `data`, if a page may open it; else null.
  *
- * @param hosts - the names of the page's own host, and of that of its frames. No port of these is
- *   opened: the frame's author may listen at one of them, and cookies go to all.
+ * @param hosts - The names of the page's own host, and of that of its frames.
  */
 export function linkOf(data: unknown, hosts: readonly string[]): string | null {
   const open = (data as { open?: unknown } | null)?.open;
-  if (typeof open !== 'string') {
-    return null;
-  }
-  let url: URL;
-  try {
-    url = new URL(open);
-  } catch {
-    return null;
-  }
-  const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
-  return isWeb && !hosts.some(host => bare(url.hostname) === bare(host)) ? url.href : null;
-}
-
-/** Names with a dot at their end are the same host. */
-function bare(host: string): string {
-  return host.toLowerCase().replace(/\.+$/, '');
+  return webAddress(open, hosts)?.href ?? null;
 }

@@ -7,6 +7,7 @@ import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
 import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
+import { withWebLinks } from './helpLinks.js';
 import { FLEET_CHANNEL, isFleet, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf } from './numbered.js';
@@ -274,7 +275,7 @@ export class Incoming {
   }
 
   private _read(data: string | ArrayBuffer, protocol: string): Message {
-    return this._options.serializer.deserialize(data as ArrayBuffer, protocol);
+    return withWebLinks(this._options.serializer.deserialize(data as ArrayBuffer, protocol));
   }
 
   /** There will be no answer. */
