@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import errno
-import gc
 import os
 import signal
 import sys
@@ -66,6 +65,7 @@ from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
+from jupyter_ext import garbage_at_start
 from jupyter_ext.audit.audit import SETTING as AUDIT_SETTING
 from jupyter_ext.audit.audit import Audit, AuditError
 from jupyter_ext.audit.request_log import audited_log
@@ -257,10 +257,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
 
     def _begin(self) -> None:
         manager: FleetMappingKernelManager = self.kernel_manager
-        # The present objects are permanent. Garbage collection must not visit them again: it would
-        # block the event loop for some 90 ms after every hundred kernels or so.
-        gc.collect()
-        gc.freeze()
+        garbage_at_start.collect_from_now()
 
         async def sweep() -> None:
             await manager.lost_kernels.sweep(
@@ -366,12 +363,8 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
 
 
 def main() -> None:
-    """The console script jupyter-fleet-gateway."""
+    """Run a gateway until it is ended."""
     FleetGatewayApp.launch_instance()
     # Do not wait for threads, which a hanging database can block for another 20 s.
     atexit._run_exitfuncs()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

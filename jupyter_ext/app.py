@@ -21,7 +21,7 @@ from jupyterlab_server.handlers import LabHandler
 from jupyterlab_server.settings_utils import _get_overrides
 from traitlets.config import Config
 
-from jupyter_ext import absent_services
+from jupyter_ext import absent_services, garbage_at_start
 from jupyter_ext.audit.audit import SETTING as AUDIT_SETTING
 from jupyter_ext.audit.audit import Audit, AuditError
 from jupyter_ext.audit.request_log import audited_log
@@ -243,7 +243,8 @@ class JupyterFleet(LabOptions, ExtensionApp):
             super().initialize()
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        """Start the lab's background work; called when the server listens."""
+        """Start the lab's background work; called when the server listens, a lab or not."""
+        garbage_at_start.collect_from_now()
         if not self.active:
             return
         serve(self._metrics_sockets)

@@ -296,7 +296,7 @@ def programs(
                 role="lab",
                 command=(
                     str(tools.lab_python),
-                    *("-m", "jupyterlab"),
+                    *("-m", "jupyter_ext"),
                     f"--config={data_dir.lab_config(name)}",
                 ),
                 url=settings.url(name),

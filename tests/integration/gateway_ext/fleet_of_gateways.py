@@ -340,7 +340,7 @@ class Gateways:
 
     def command(self, number: int) -> list[str]:
         """How a gateway is started."""
-        return [gateway_python(), "-m", "gateway_ext.app"]
+        return [gateway_python(), "-m", "gateway_ext"]
 
     def _write_kernelspec(
         self, name: str, proxy: dict[str, Any], argv: list[str] | None = None

@@ -56,7 +56,7 @@ def command(directory: Path, settings: dict[str, Any]) -> tuple[list[str], dict[
         "JUPYTER_DATA_DIR": str(directory / "data"),
         "JUPYTER_RUNTIME_DIR": str(directory / "runtime"),
     }
-    return [sys.executable, "-m", "jupyterlab", "--no-browser"], environment
+    return [sys.executable, "-m", "jupyter_ext", "--no-browser"], environment
 
 
 def fleet(directory: Path, **change: Any) -> JupyterFleet:

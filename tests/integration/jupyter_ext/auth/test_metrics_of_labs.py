@@ -2,7 +2,9 @@
 
 import requests
 
+from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare_labs
+from tests.servers.garbage_collections import garbage_collections
 from tests.servers.ports import free_ports
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
@@ -14,9 +16,16 @@ def test_a_lab_answers_metrics_and_health_at_their_own_port_alone(seaweedfs: Sea
         changes = {"JupyterFleet": {"metrics_port": port}}
         labs = start_bare_labs(directory, seaweedfs, 1, changes)
         try:
+            _collects_garbage_only_since_it_has_started(f"http://127.0.0.1:{port}/metrics")
             _check(labs, f"http://127.0.0.1:{port}")
         finally:
             labs.stop()
+
+
+def _collects_garbage_only_since_it_has_started(metrics_url: str) -> None:
+    young, _, old = garbage_collections(metrics_url)
+    assert old == 0
+    wait_until(lambda: garbage_collections(metrics_url)[0] > young)
 
 
 def _check(labs: Labs, own: str) -> None:

@@ -153,7 +153,7 @@ class Labs:
 
     def command(self, number: int) -> list[str]:
         """How a lab is started."""
-        return [lab_python(), "-m", "jupyterlab", "--no-browser"]
+        return [lab_python(), "-m", "jupyter_ext", "--no-browser"]
 
     def _start(self, number: int) -> ServerProcess:
         folder = self._folder(number)

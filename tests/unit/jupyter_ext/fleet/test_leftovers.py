@@ -14,7 +14,7 @@ D = DataDir.at("/d")
             [
                 "/e/python",
                 "-m",
-                "jupyterlab",
+                "jupyter_ext",
                 "--config=/d/config/lab-1/jupyter_server_config.json",
             ],
         ),
@@ -38,7 +38,7 @@ def test_programs_of_the_fleet_belong_to_it(name, arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["/e/python", "-m", "jupyterlab", "--config=/d2/config/lab-1/jupyter_server_config.json"],
+        ["/e/python", "-m", "jupyter_ext", "--config=/d2/config/lab-1/jupyter_server_config.json"],
         ["weed", "server", "-dir=/d/store2"],
         ["/k/python", "-m", "gateway_ext.agent"],
         ["/k/python", "-m", "ipykernel_launcher", "-f", "/d/kernels/demo/1/connection.json"],
