@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Response, expect
 
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
@@ -126,7 +126,15 @@ def run_cell(page: LabPage, index: int) -> None:
 
 
 def save(page: LabPage) -> None:
-    """Save as a person does, and see that nobody is asked anything."""
-    page.save()
-    wait_for("the notebook to be saved", lambda: not page.dirty, PATIENCE)
+    """Save as a person does, and see that the server took it and that nobody is asked anything."""
+    page.wait_for_language()
+    # Last of all JupyterLab asks for a checkpoint. Until it has that, it drops the next Ctrl+S.
+    with page.page.expect_response(_is_checkpoint) as made:
+        page.save()
+    made.value.finished()
+    wait_for("the notebook to be the same as its file", lambda: not page.dirty, PATIENCE)
     expect(page.dialog).to_have_count(0)
+
+
+def _is_checkpoint(answer: Response) -> bool:
+    return answer.request.method == "POST" and answer.url.split("?")[0].endswith("/checkpoints")

@@ -93,6 +93,7 @@ class LabPage:
         tab = self.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")
         expect(tab).to_contain_text(".ipynb")
         self.wait_for_kernel()
+        self.wait_for_language()
         return tab.inner_text().strip()
 
     def open_without_kernel(self, path: str) -> None:
@@ -106,6 +107,15 @@ class LabPage:
         expect(self.page.locator("#jp-bottom-panel")).to_contain_text(
             re.compile(r"\| (Idle|Busy)"), timeout=PATIENCE_MS
         )
+
+    def wait_for_language(self) -> None:
+        """Wait until the notebook in front knows its kernel's language.
+
+        That is a change of it. Where a kernel answers late, which is idle by the server's word, the
+        notebook is changed once more after it was saved.
+        """
+        editor = self.notebook.locator(".jp-CodeCell .cm-content").first
+        expect(editor).to_have_attribute("data-language", re.compile("."))
 
     @property
     def notebook(self) -> Locator:
