@@ -20,10 +20,9 @@ from traitlets import (
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.processors import processors
 from gateway_ext.ownership.project_uids import FIRST_UID
-from gateway_ext.process_proxies.kernel_network import MODES as NETWORKS
 from gateway_ext.process_proxies.kernel_network import check_allowed
-from gateway_ext.process_proxies.kernel_walls import MODES
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
+from jupyter_ext.wire.kernel_walls import NETWORKS, WALLS
 
 
 class GatewayOptions(HasTraits):
@@ -111,7 +110,7 @@ class GatewayOptions(HasTraits):
         "otherwise the kernel's agent.",
     ).tag(config=True)
     kernel_walls = Enum(
-        MODES,
+        WALLS,
         "auto",
         help="Whether each kernel of this machine gets namespaces of its own, in which it sees no "
         "process, shared memory, temporary file or folder of any other kernel, and has fewer "

@@ -10,7 +10,6 @@ from typing import Any
 
 from gateway_ext.agent.walls.network import Network, Reach, parse_allowed
 
-MODES = ("auto", *Reach)
 _NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(:\d+(?:-\d+)?)?")
 _KNOWN_SECONDS = 60.0
 
@@ -42,7 +41,7 @@ class KernelNetwork:
     """What a gateway's configuration says of the network of kernels."""
 
     def __init__(self, mode: str, allowed: Iterable[str], tun: str, log: logging.Logger) -> None:
-        """`mode` is one of MODES, `tun` a device in the place of /dev/net/tun; empty for none."""
+        """`mode` is one of NETWORKS, `tun` a device in the place of /dev/net/tun; empty: none."""
         self._mode = mode
         self._allowed = list(allowed)
         self._tun = tun

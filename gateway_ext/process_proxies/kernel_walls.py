@@ -19,13 +19,11 @@ from gateway_ext.process_proxies.fork_servers import START_FOLDER
 from gateway_ext.process_proxies.kept_answer import KeptAnswer, NotFound
 from gateway_ext.process_proxies.kernel_network import KernelNetwork, NetworkImpossible
 from gateway_ext.process_proxies.process_start import start_process
+from jupyter_ext.wire.kernel_walls import PROBE, PROBE_SECONDS
 
-PROBE = "gateway_ext.agent.walls.probe"
-PROBE_SECONDS = 30.0
 REFUSED_SECONDS = 300.0
 _OF_THE_MOMENT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EINTR}
 """Errors that say nothing of what a machine allows."""
-MODES = ("none", "auto", "required")
 
 
 class NoWalls(Exception):
@@ -44,7 +42,7 @@ class KernelWalls:
         network: KernelNetwork,
         log: logging.Logger,
     ) -> None:
-        """`mode` is one of MODES."""
+        """`mode` is one of WALLS."""
         self._mode = mode
         self._walls = Walls((str(kernels_dir.absolute()), *hidden), tuple(shown))
         self._network = network

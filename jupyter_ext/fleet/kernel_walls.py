@@ -10,16 +10,13 @@ from pathlib import Path
 
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.tools import NOBODY, SYSTEM_PATHS
-
-MODES = ("none", "auto", "required")
-PROBE = "gateway_ext.agent.walls.probe"
-PROBE_SECONDS = 60
+from jupyter_ext.wire.kernel_walls import PROBE, PROBE_SECONDS, WALLS
 
 
 def walls_mode(text: str) -> str:
     """The value of `--kernel-walls`."""
-    if text not in MODES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(MODES)}")
+    if text not in WALLS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(WALLS)}")
     return text
 
 

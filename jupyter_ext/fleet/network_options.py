@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
-MODES = ("auto", "none", "internet", "host")
+from jupyter_ext.wire.kernel_walls import NETWORKS
+
 _PORTS = r"(:\d+(-\d+)?)?"
 _ADDRESS = re.compile(
     rf"[\w.-]+(/\d+)?{_PORTS}|\[[\da-fA-F:.]+(/\d+)?\]{_PORTS}|[\da-fA-F:.]+(/\d+)?"
@@ -14,8 +15,8 @@ _ADDRESS = re.compile(
 
 def network_mode(text: str) -> str:
     """The value of `--kernel-network`."""
-    if text not in MODES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(MODES)}")
+    if text not in NETWORKS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(NETWORKS)}")
     return text
 
 

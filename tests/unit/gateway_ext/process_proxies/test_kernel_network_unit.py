@@ -15,6 +15,7 @@ from gateway_ext.process_proxies.kernel_network import (
     has_ports,
     wanted,
 )
+from jupyter_ext.wire.kernel_walls import NETWORKS
 
 TCP = {"metadata": {"fleet": {"transport": "tcp"}}}
 
@@ -26,6 +27,7 @@ def network(mode: str = "auto", *allowed: str, tun: str = "") -> KernelNetwork:
 def test_the_best_network_is_tried_first_and_what_is_asked_for_alone() -> None:
     assert wanted("auto", has_ports=False) == [Reach.INTERNET, Reach.NONE]
     assert wanted("auto", has_ports=True) == [Reach.HOST]
+    assert ("auto", *Reach) == NETWORKS
     for reach in Reach:
         assert wanted(reach, has_ports=False) == [reach]
     assert wanted("host", has_ports=True) == [Reach.HOST]
