@@ -25,7 +25,8 @@ if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
 
 from jupyter_ext import wire
 
-from .forked_kernel import fork_kernel, import_what_kernels_import, take_environment
+from .forked_kernel import fork_kernel, take_environment
+from .late_folders import import_what_kernels_import
 from .program import run
 from .standard_files import take_output
 

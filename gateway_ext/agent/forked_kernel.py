@@ -8,26 +8,14 @@ would set. If the agent ends first, so does this process.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import importlib
 import os
-import runpy
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-from .package_site import (
-    FOLDER,
-    LEFT_OUT,
-    cannot_be_made,
-    enter_site,
-    hides_what_is_imported,
-    make_site,
-    site_python,
-)
+from .late_folders import MODULES, import_what_kernels_import, run_kernel
 from .shown_process import show_as
 from .standard_files import read_nothing, take_output
 from .start_document import StartDocument, needs_new_process
@@ -37,37 +25,13 @@ from .walls.order import receive_order
 from .walls.waiting_process import WaitingProcess
 
 _PR_SET_PDEATHSIG = 1
-_MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
-_IMPORTED_BY_KERNELS = (
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "ipykernel.zmqshell",
-    "ipykernel.debugger",
-    "ipywidgets",
-    "psutil",
-    "IPython.core.completerlib",
-    "IPython.core.debugger",
-    "IPython.core.oinspect",
-    "IPython.extensions.storemagic",
-)
-"""What ipykernel imports until it has answered its first cell, some of it from functions."""
 
 
 def is_forkable(argv: Sequence[str], own_python: str) -> bool:
     """Whether a kernel's command is a module of Python's that a fork of `own_python` can run."""
     own = {own_python, "python", f"python{sys.version_info[0]}"}
     own.add("python{}.{}".format(*sys.version_info[:2]))
-    return len(argv) > 2 and argv[0] in own and argv[1] == "-m" and argv[2] in _MODULES
-
-
-def import_what_kernels_import() -> None:
-    """Import it once for all forks. Ignores missing modules: the kernel will report them."""
-    # Otherwise the debugger prints a warning here that only matters when debugging.
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    for name in _IMPORTED_BY_KERNELS:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
+    return len(argv) > 2 and argv[0] in own and argv[1] == "-m" and argv[2] in MODULES
 
 
 def can_be_forked(
@@ -122,22 +86,7 @@ def _wait_and_run(control: socket.socket, agent: int) -> None:
     take_environment(argv, order.environment)
     # What `python -m` does. The module's own path replaces the first argument.
     sys.argv, sys.orig_argv = list(argv[2:]), list(argv)
-    _take_packages(argv)
-    runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
-
-
-def _take_packages(argv: Sequence[str]) -> None:
-    if FOLDER not in os.environ or LEFT_OUT in os.environ:
-        return
-    folder = Path(os.environ[FOLDER])
-    try:
-        make_site(folder)
-        if hides_what_is_imported(folder):
-            os.execv(site_python(folder), [str(site_python(folder)), *argv[1:]])  # noqa: S606
-    except OSError as error:
-        os.environ[LEFT_OUT] = cannot_be_made(folder, error)
-    else:
-        enter_site(folder)
+    run_kernel(argv[2])
 
 
 def die_with_parent(parent: int) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from jupyter_client.connect import write_connection_file
 from .call_lines import VARIABLE as CALLS
 from .credit_file import VARIABLE as CREDIT
 from .credit_file import CreditFile, open_credit, waits_for_credit
-from .forked_kernel import die_with_parent
+from .forked_kernel import die_with_parent, is_forkable
 from .kernel_folder import clear, make_kernel_folder
 from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
@@ -30,6 +30,7 @@ from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
+from .start_files import FOLDER, start_file_variables, without_start_files
 from .walls.confinement import confine
 from .walls.fallback import as_machine_allows, without_way
 from .walls.network import REACH, WHY, Network, network_variables
@@ -93,7 +94,18 @@ def kernel_argv(document: StartDocument, connection_file: Path) -> list[str]:
     ]
     if argv[0] in _own_python():
         argv[0] = sys.executable
-    return [argv[0], *(os.path.expanduser(argument) for argument in argv[1:])]
+    return without_start_files([argv[0], *(os.path.expanduser(argument) for argument in argv[1:])])
+
+
+def program_argv(document: StartDocument, argv: Sequence[str], left_out: str) -> list[str]:
+    """How a kernel with this command starts where it is not forked; `left_out` as in
+    `kernel_environment`."""
+    program, *arguments = argv
+    if is_forkable(argv, sys.executable):
+        return [program, "-P", "-m", "gateway_ext.agent.late_folders", *arguments]
+    if takes_packages(document) and not left_out:
+        return [program, "-P", "-m", "gateway_ext.agent.package_site", *arguments]
+    return [*argv]
 
 
 def kernel_environment(
@@ -115,8 +127,11 @@ def kernel_environment(
     result = dict(environment)
     result |= kernelspec_variables(document, environment)
     result = keeps_own_code(result)
-    # The agent's own setting, which keeps users' code out of agents.
+    # As the agent: a home may be one that others write to.
     result.pop("PYTHONNOUSERSITE", None)
+    if sys.flags.no_user_site:
+        result["PYTHONNOUSERSITE"] = "1"
+    result |= start_file_variables(document.directory)
     result["JPY_PARENT_PID"] = str(parent)
     result[LEASES] = str(leases_folder(document.directory))
     # An agent that was itself started by a kernel has that kernel's.
@@ -160,6 +175,8 @@ class ConnectionFiles:
         make_kernel_folder(self._document.directory)
         self._sockets.renew()
         clear(self.file)
+        # The process before may have left code there.
+        clear(self.file.with_name(FOLDER))
         self.credit = open_credit(self.file.with_name("credit"))
         if waits_for_credit(self._document.argv):
             self.written = open_written(self.file.with_name(FILE_NAME))
@@ -308,8 +325,7 @@ class KernelProcess:
                 except OSError:
                     # A program's start says why.
                     pass
-            if takes_packages(document) and not left_out:
-                argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
+            argv = program_argv(document, argv, left_out)
             if inside:
                 order = replace(order, argv=argv)
                 try:

@@ -36,6 +36,17 @@ _NEEDED = (
 )
 """Distributions that stay as they are in the environment. What these require may become newer or
 older as far as they allow it."""
+TOOLS = frozenset(
+    {"asttokens", "executing", "jedi", "parso", "pure_eval", "pygments", "stack_data"}
+)
+"""Modules that a kernel's completions and tracebacks import by themselves, some of them late."""
+KEPT = TOOLS | {
+    *("IPython", "ipykernel", "ipykernel_launcher", "jupyter_client", "jupyter_core", "comm"),
+    *("zmq", "tornado", "traitlets", "debugpy", "pydevd", "matplotlib_inline"),
+    *("gateway_ext", "jupyter_ext"),
+}
+"""Modules that are those of the environment for every kernel: what it works with itself, of which
+it cannot have a second one."""
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?")
 
 
@@ -71,10 +82,12 @@ def is_empty(folder: Path) -> bool:
         return True
 
 
-def hides_what_is_imported(folder: Path) -> bool:
-    """Whether it has a package of which this process has already imported another version."""
+def imported_anew(folder: Path, imported: Iterable[str]) -> list[str]:
+    """The modules of `imported` of which the packages may have another version, but for those that
+    a kernel itself goes on working with. Reads the folder."""
     with os.scandir(site_packages(folder)) as entries:
-        return any(entry.name.partition(".")[0] in sys.modules for entry in entries)
+        there = {entry.name.partition(".")[0] for entry in entries} - KEPT
+    return [name for name in imported if name.partition(".")[0] in there]
 
 
 def make_site(folder: Path) -> None:
@@ -117,18 +130,23 @@ def make_site(folder: Path) -> None:
     _write(folder / "pyvenv.cfg", configuration)
 
 
-def enter_site(folder: Path) -> None:
-    """Goes on as the site's own interpreter. Code in the packages may run; whatever it raises
-    comes out, and it may end the process."""
+def enter_site(folder: Path) -> frozenset[str]:
+    """Goes on as the site's own interpreter, but runs no code of the packages: others may have put
+    it there, and nobody has asked for it yet. Returns the packages that are imported anew when
+    somebody does. Raises OSError if the folder cannot be read."""
     environment = [os.path.abspath(path) for path in site.getsitepackages()]
     before = list(sys.path)
-    site.addsitedir(str(site_packages(folder)))
-    added = [path for path in sys.path if path not in before]
+    packages = site_packages(folder)
+    added = [path for path in [str(packages), *_folders_added(packages)] if path not in before]
     places = (i for i, path in enumerate(before) if os.path.abspath(path) in environment)
     first = next(places, len(before))
     sys.path[:] = [*before[:first], *added, *before[first:]]
+    forgotten = imported_anew(folder, list(sys.modules))
+    for name in forgotten:
+        del sys.modules[name]
     sys.executable = str(site_python(folder))
     sys.prefix = sys.exec_prefix = str(folder)
+    return frozenset(name.partition(".")[0] for name in forgotten)
 
 
 def cannot_be_made(folder: Path, error: OSError) -> str:
@@ -147,6 +165,20 @@ def main() -> None:
     except OSError as error:
         os.environ[LEFT_OUT] = cannot_be_made(folder, error)
         os.execv(sys.executable, [sys.executable, *sys.argv[1:]])  # noqa: S606
+
+
+def _folders_added(packages: Path) -> Iterator[str]:
+    """What .pth files add to the path, as in `site`. Their other lines are code."""
+    for file in sorted(packages.glob("*.pth")):
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+        for line in lines:
+            if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                path = os.path.abspath(packages / line.rstrip())
+                if os.path.exists(path):
+                    yield path
 
 
 def _base_python() -> str:

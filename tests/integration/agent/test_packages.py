@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway_ext.agent.package_site import make_site, site_packages
-from tests.integration.agent.scripted_gateway import Fleet, Stream, until
+from tests.integration.agent.scripted_gateway import KERNELSPEC, Fleet, Stream, until
 from tests.servers.wheel import wheel
 
 
@@ -82,6 +84,13 @@ def test_in_a_pod_the_magic_says_how_long_it_lasts(fleet: Fleet, tmp_path: Path)
     asyncio.run(scenario())
 
 
+def with_options() -> dict[str, Any]:
+    """A kernelspec whose program is Python, but not one that we run: it has its packages from its
+    start on."""
+    spec: dict[str, Any] = json.loads(KERNELSPEC.read_text())
+    return spec | {"argv": ["python", "-X", "utf8", *spec["argv"][1:]]}
+
+
 BROKEN = {
     "a .pth file that ends the process": ("x.pth", "import os; os._exit(7)"),
     "a .pth file that raises SystemExit": ("x.pth", "import sys; sys.exit(3)"),
@@ -98,7 +107,8 @@ def test_a_kernel_that_fails_with_its_packages_starts_without_them_and_says_so(
         (site_packages(folder) / name).write_text(content)
         (site_packages(folder) / "of_mine.py").write_text("answer = 42")
         fleet.gateway()
-        link = await fleet.running(packages={"folder": str(folder)})
+        packages = {"folder": str(folder)}
+        link = await fleet.running(packages=packages, kernelspec=with_options())
         assert "without the project's packages" in link.state["reason"]
         page = Stream("page")
         await page.open(link)
@@ -143,7 +153,8 @@ def test_packages_run_in_the_kernel_and_never_in_its_agent(fleet: Fleet, folder:
             (site_packages(folder) / f"{trap}_trap.pth").write_text(note)
             (site_packages(folder) / f"{trap}.py").write_text(note)
         fleet.gateway()
-        link = await fleet.running(packages={"folder": str(folder)})
+        packages = {"folder": str(folder)}
+        link = await fleet.running(packages=packages, kernelspec=with_options())
         seen = {int(pid) for pid in (folder / "seen").read_text().split()}
         assert seen, "the traps do not work"
         assert fleet.agent.pid not in seen

@@ -38,9 +38,11 @@ def test_code_among_a_projects_packages_runs_in_kernels_and_in_no_agent_or_fork_
         folder = channels.run(TRAPS).strip()
     second = gateways.start_kernel(0)
     with client.channels(gateways.urls[0], second) as channels:
+        look = f"import os; print(os.path.exists({folder + '/seen'!r}))"
+        assert channels.run(look) == "False\n", "nobody has asked for it"
+        channels.run("import subprocess, sys; subprocess.run([sys.executable, '-c', '']); None")
         seen = set(json.loads(channels.run(f"import json, os; {SEEN}")))
     try:
-        # A kernel has run it, and was started again without it.
         assert seen
         (agent,) = agents_of(second)
         server = psutil.Process(agent).ppid()

@@ -25,6 +25,7 @@ from gateway_ext.agent.start_document import (
     StartDocumentError,
     parse_start_document,
 )
+from gateway_ext.agent.start_files import start_file_variables
 
 
 def raw(directory: Path = Path("/tmp/k"), **changes: Any) -> dict[str, Any]:
@@ -52,8 +53,8 @@ def document(directory: Path = Path("/tmp/k"), **changes: Any) -> StartDocument:
 def test_the_command_is_filled_in_as_jupyter_client_does() -> None:
     argv = kernel_argv(document(), Path("/tmp/k/connection.json"))
     assert argv == [sys.executable, "-f", "/tmp/k/connection.json", "/spec/x{unknown}"]
-    other = document(kernelspec={"argv": ["R", "{kernel_id}"]})
-    assert kernel_argv(other, Path("/c")) == ["R", "1234"]
+    other = document(kernelspec={"argv": ["bash", "{kernel_id}"]})
+    assert kernel_argv(other, Path("/c")) == ["bash", "1234"]
 
 
 def test_the_environment_is_the_agents_with_the_kernelspecs() -> None:
@@ -66,6 +67,7 @@ def test_the_environment_is_the_agents_with_the_kernelspecs() -> None:
         "KEEP": "${NOWHERE}",
         "JPY_PARENT_PID": "77",
         "FLEET_LEASES": "/tmp/k/leases",
+        **start_file_variables(Path("/tmp/k")),
     }
 
 

@@ -55,7 +55,7 @@ def test_everything_else_is_a_program_of_its_own(argv: list[str]) -> None:
 def test_what_is_imported_for_forks_starts_no_thread_and_warns_of_nothing() -> None:
     code = (
         "import sys, threading\n"
-        "from gateway_ext.agent.forked_kernel import import_what_kernels_import\n"
+        "from gateway_ext.agent.late_folders import import_what_kernels_import\n"
         "import_what_kernels_import()\n"
         "assert 'ipykernel.kernelapp' in sys.modules\n"
         "assert threading.active_count() == 1\n"

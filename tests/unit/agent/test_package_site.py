@@ -11,7 +11,7 @@ import pytest
 
 from gateway_ext.agent.kernel_process import kernel_environment, takes_packages
 from gateway_ext.agent.package_site import (
-    hides_what_is_imported,
+    imported_anew,
     is_empty,
     make_site,
     site_environment,
@@ -89,12 +89,15 @@ def test_another_environment_below_makes_it_anew_and_keeps_the_packages(
     assert run(folder, "import mine, tornado; print(1)") == "1"
 
 
-def test_another_version_of_what_is_imported_already_is_noticed(folder: Path) -> None:
-    (site_packages(folder) / "unheard_of.py").write_text("")
-    (site_packages(folder) / "pytest-1.0.dist-info").mkdir()
-    assert not hides_what_is_imported(folder)
-    (site_packages(folder) / "pytest").mkdir()
-    assert hides_what_is_imported(folder)
+def test_what_is_imported_already_is_imported_anew_but_for_what_a_kernel_works_with(
+    folder: Path,
+) -> None:
+    imported = ["six", "six.moves", "sixteen", "IPython", "IPython.core", "pygments"]
+    (site_packages(folder) / "six-1.0.dist-info").mkdir()
+    assert imported_anew(folder, imported) == []
+    for name in ("six", "IPython", "pygments"):
+        (site_packages(folder) / name).mkdir()
+    assert imported_anew(folder, imported) == ["six", "six.moves"]
 
 
 PYTHON = {"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]}
@@ -108,7 +111,7 @@ def test_only_kernels_of_the_agents_own_python_get_them(tmp_path: Path) -> None:
     assert environment["PATH"] == f"{tmp_path}/p/bin:/bin"
     assert environment["FLEET_PACKAGES"] == f"{tmp_path}/p"
     assert environment["FLEET_PACKAGES_END_WITH"] == "pod"
-    assert "PYTHONNOUSERSITE" not in environment
+    assert environment["IPYTHONDIR"] == str(ours.directory / "settings" / "ipython")
     assert "FLEET_PACKAGES_LEFT_OUT" not in environment
     other = document(kernelspec={"argv": ["R"]}, packages=packages)
     assert "FLEET_PACKAGES" not in kernel_environment(other, {"PATH": "/bin"}, 7)
