@@ -203,7 +203,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             fleet_kernel_access=KernelAccess(
                 ProjectMembers(self.database),
                 self.log,
-                OnlyUser(self.database) if self.one_user else None,
+                OnlyUser(self.database, self.only_user) if self.one_user else None,
             ),
             fleet_encrypted_values=self.encrypted_values,
             fleet_drain_seconds=self.drain_seconds,

@@ -120,9 +120,13 @@ class GatewayOptions(HasTraits):
     ).tag(config=True)
     one_user = Bool(
         False,
-        help="Whether only one user may start and use kernels: whoever does so first. For gateways "
-        "that are not root's and whose kernels have no namespaces, because their code reaches the "
-        "files of the user who runs the gateway.",
+        help="Whether only one user may start and use kernels: only_user, or else whoever starts a "
+        "kernel first. For gateways that are not root's and whose kernels have no namespaces, "
+        "because their code reaches the files of the user who runs the gateway.",
+    ).tag(config=True)
+    only_user = Unicode(
+        help="With one_user: the name of the user whom the fleet serves, whoever that was before. "
+        "The default is whoever has started the first kernel."
     ).tag(config=True)
     hidden_folders = List(
         Unicode(),

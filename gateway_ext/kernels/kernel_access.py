@@ -13,9 +13,9 @@ from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.routes import ALL, MINE
 
 WHY_ONE_USER = (
-    "kernels run as whoever has started it, whose files the code of others would reach. Ask its "
-    "operator to run it as root, to allow user namespaces, or, if everybody is trusted, to run "
-    "`jupyter fleet up --trust-everyone`"
+    "kernels run as whoever has started the fleet, whose files the code of others would reach. Its "
+    "operator can name another user (`jupyter fleet up --only-user NAME`), run it as root, allow "
+    "user namespaces, or, if everybody is trusted, run `jupyter fleet up --trust-everyone`"
 )
 
 
@@ -37,6 +37,10 @@ def is_listed(identity: Identity, project: str, person: str | None, wanted: str)
     if wanted == ALL:
         return allows(identity, project, person, Deed.SEE)
     return wanted == MINE and identity.service is None and identity.user == person
+
+
+def _served_alone(served: str | None) -> Refusal:
+    return Refusal(403, f"this fleet runs code of {served} alone: {WHY_ONE_USER}")
 
 
 class KernelAccess:
@@ -80,14 +84,29 @@ class KernelAccess:
         if role is not Role.VIEWER:
             await self.require_served(identity)
 
-    async def require_served(self, identity: Identity) -> None:
+    async def require_served(self, identity: Identity, *, starts: bool = False) -> None:
         """Raises Refusal (403) if the fleet serves another user alone; DatabaseUnavailable if that
-        is not known."""
+        is not known. While it serves nobody yet one who `starts` a kernel may go on."""
         if self._only_user is None or identity.service is not None:
             return
-        served = await self._only_user.served(identity.user)
+        served = await self._only_user.served()
+        if served is None and not starts:
+            raise Refusal(
+                403,
+                "this fleet runs code of one user alone, who is whoever starts a kernel first: "
+                f"start one, then you can use this kernel. {WHY_ONE_USER}",
+            )
+        if served not in (None, identity.user):
+            raise _served_alone(served)
+
+    async def claim(self, identity: Identity) -> None:
+        """The caller starts a kernel, and nothing is wrong with that: a fleet that serves nobody
+        yet serves this user from now on. Raises as `require_served` does."""
+        if self._only_user is None or identity.service is not None:
+            return
+        served = await self._only_user.claim(identity.user)
         if served != identity.user:
-            raise Refusal(403, f"this fleet runs code of {served} alone: {WHY_ONE_USER}")
+            raise _served_alone(served)
 
     def met(self, identity: Identity, project: str) -> None:
         """Remember, beside all else, that the caller has a role in a project, if that is so."""

@@ -47,8 +47,12 @@ class KernelStarts:
         self._limits = limits
         self._find = find
 
-    async def start(self, new: NewKernel, seconds: float | None) -> KernelRecord:
+    async def start(
+        self, new: NewKernel, seconds: float | None, valid: Callable[[], Awaitable[None]]
+    ) -> KernelRecord:
         """Starts a kernel, or joins the start of the one that has this id already; its record.
+        `valid` is called before that, once nothing is wrong with what was asked for; it may raise
+        Refusal.
 
         Waits at most `seconds` until it runs; with None only until its record is written, and a
         kernel that is dead stays dead. Raises Refusal (503 with `kernel_id` if the time is over,
@@ -60,6 +64,7 @@ class KernelStarts:
         spec = await self._launches.processes.kernelspec(new.kernel_name)
         asked = new
         new = await self._rules.decided(new, spec)
+        await valid()
         agent_key = secrets.token_bytes(32)
         claimed = None
         try:

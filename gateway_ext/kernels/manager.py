@@ -1,7 +1,7 @@
 """The kernels of this gateway: finding and starting them, and acting on them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -294,10 +294,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     # Starting
 
-    async def start(self, new: NewKernel, seconds: float | None) -> KernelRecord:
+    async def start(
+        self, new: NewKernel, seconds: float | None, valid: Callable[[], Awaitable[None]]
+    ) -> KernelRecord:
         """See `KernelStarts.start`; the kernelspec may be named as Enterprise Gateway allows it."""
         new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
-        return await self._starts.start(new, seconds)
+        return await self._starts.start(new, seconds, valid)
 
     async def meant_name(self, kernel_name: str) -> str:
         """The kernelspec that a name means here; the name itself if there is none."""

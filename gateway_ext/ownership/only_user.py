@@ -10,15 +10,22 @@ _ROW = 1
 
 
 class OnlyUser:
-    """Whoever ran code first. Raises DatabaseUnavailable while the database is away, and it is not
-    known yet who that was."""
+    """Whoever the operator names, or else started the first kernel. Raises DatabaseUnavailable
+    while the database is away, and it is not known yet who that was."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, named: str = "") -> None:
+        """`named` is whom the operator names."""
         self._database = database
-        self._known: str | None = None
+        self._known = named or None
 
-    async def served(self, username: str) -> str:
-        """The user whom the fleet serves: this one, if nobody came before."""
+    async def served(self) -> str | None:
+        """The user whom the fleet serves; None if that is nobody yet."""
+        if self._known is None:
+            self._known = await self._database.run(_read)
+        return self._known
+
+    async def claim(self, username: str) -> str:
+        """The same: this one, if it was nobody before."""
         while self._known is None:
             try:
                 self._known = await self._database.run(lambda one: _first(one, username))
@@ -28,9 +35,15 @@ class OnlyUser:
         return self._known
 
 
+def _read(connection: Connection) -> str | None:
+    found: str | None = connection.execute(
+        select(only_user.c.username).where(only_user.c.id == _ROW)
+    ).scalar()
+    return found
+
+
 def _first(connection: Connection, username: str) -> str:
-    query = select(only_user.c.username).where(only_user.c.id == _ROW)
-    found: str | None = connection.execute(query).scalar()
+    found = _read(connection)
     if found is None:
         connection.execute(insert(only_user).values(id=_ROW, username=username))
     return username if found is None else found

@@ -21,7 +21,7 @@ from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.kernel_network import network_notice
-from jupyter_ext.fleet.kernel_walls import walls_notices
+from jupyter_ext.fleet.kernel_walls import one_user_notice, walls_notices
 from jupyter_ext.fleet.kernels import (
     declare_gone,
     drain,
@@ -216,9 +216,9 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
     kernel_python = environment("kernel", settings.kernel_env) / "bin" / "python"
     as_root = os.geteuid() == 0
-    walls = walls_notices(
-        settings.kernel_walls, kernel_python, as_root=as_root, one_user=settings.one_user
-    )
+    walls = walls_notices(settings.kernel_walls, kernel_python, as_root=as_root)
+    if settings.one_user:
+        walls.append(one_user_notice(settings.only_user))
     network = network_notice(settings, kernel_python, data_dir, as_root=as_root)
     about_kernels = [*walls, network]
     about_fleet = [*notices(settings, data_dir), *dropped, *warnings(answers, settings)]

@@ -226,6 +226,7 @@ def gateway_config(
             "kernels_dir": str(data_dir.kernels),
             "kernel_walls": settings.kernel_walls,
             "one_user": settings.one_user,
+            "only_user": settings.only_user or "",
             # Without root, kernels have the fleet's own user id.
             "hidden_folders": [str(data_dir.root)],
             "shown_folders": list(filter(None, (settings.shown_folders or "").split(os.pathsep))),

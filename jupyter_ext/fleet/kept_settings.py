@@ -10,7 +10,7 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.platform.private_file import write_private
 
-FORMAT = 5
+FORMAT = 6
 """Increased when older versions can no longer read the file, as with each new setting; they then
 report that."""
 

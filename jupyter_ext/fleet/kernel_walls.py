@@ -49,7 +49,7 @@ def runs_code_of_one_user(*, as_root: bool, has_walls: bool, trust_everyone: boo
     return not (as_root or has_walls or trust_everyone)
 
 
-def walls_notices(mode: str, python: Path, *, as_root: bool, one_user: bool) -> list[str]:
+def walls_notices(mode: str, python: Path, *, as_root: bool) -> list[str]:
     """What an operator must know about walls that are not there."""
     lines = []
     if mode == "auto" and (why_not := why_no_walls(python, as_root=as_root)):
@@ -58,13 +58,18 @@ def walls_notices(mode: str, python: Path, *, as_root: bool, one_user: bool) -> 
             "their temporary files and see each other's processes, and where Linux has no Landlock "
             "they can read each other's memory"
         )
-    if one_user:
-        lines.append(
-            "This fleet runs code of one user alone, whoever comes first: its kernels run as you, "
-            "and the code of others would reach your files. Run it as root, allow user namespaces, "
-            "or use --trust-everyone if you trust everybody"
-        )
     return lines
+
+
+def one_user_notice(named: str | None) -> str:
+    """What an operator must know of a fleet that serves one user, whom `up` was told or not."""
+    if named is not None:
+        return f"This fleet runs code of {named} alone (--only-user)"
+    return (
+        "This fleet runs code of one user alone, whoever starts a kernel first (or --only-user "
+        "NAME): its kernels run as you, and the code of others would reach your files. Run it as "
+        "root, allow user namespaces, or use --trust-everyone if you trust everybody"
+    )
 
 
 def why_no_walls(python: Path, *, as_root: bool, network: str = "") -> str:

@@ -181,6 +181,13 @@ class Settings:
         kind=yes_or_no,
         alone=True,
     )
+    only_user: str | None = option(
+        None,
+        "NAME",
+        "the one user who may run code, on this fleet; '' for whoever starts a kernel first, where "
+        "there is neither root nor a namespace, and otherwise for everybody",
+        unset="",
+    )
     kernel_network: str = option(
         "auto",
         "WHAT",

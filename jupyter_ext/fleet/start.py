@@ -111,7 +111,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     check_kernel_python(tools.kernel_python, as_root=as_root)
     has_walls = check_kernel_walls(settings.kernel_walls, tools.kernel_python, as_root=as_root)
     check_kernel_network(settings, tools.kernel_python, data_dir, as_root=as_root)
-    one_user = runs_code_of_one_user(
+    one_user = settings.only_user is not None or runs_code_of_one_user(
         as_root=as_root, has_walls=has_walls, trust_everyone=settings.trust_everyone
     )
     clusters = find_clusters(settings)

@@ -80,13 +80,13 @@ class KernelsHandler(FleetHandler):
         )
         note(self, project=new.project, kernel=new.kernel_id)
         require_role(self.identity, new.project, Role.EDITOR)
-        await self.access.require_served(self.identity)
+        await self.access.require_served(self.identity, starts=True)
         self.access.met(self.identity, new.project)
         seconds = answer_seconds(self, new.environment)
         answer = await self._start_elsewhere(new, body, seconds)
         location = f"{self.settings['base_url']}api/kernels/{new.kernel_id}"
         if answer is None:
-            record = await manager.start(new, seconds)
+            record = await manager.start(new, seconds, lambda: self.access.claim(self.identity))
             self.set_header("Location", location)
             self.answer(self.model(record), 201)
             return

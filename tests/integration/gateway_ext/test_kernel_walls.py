@@ -233,6 +233,11 @@ def users() -> Iterator[Gateways]:
 
 
 def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> None:
+    bob, url = users.client("bob", demo="owner", other="owner"), f"{users.urls[0]}/api/kernels"
+    # A start with which something is wrong is none: bob does not become the one who is served.
+    for body in ({"name": "no such kernel"}, {"project": "not his"}, {"launch_options": {"no": 1}}):
+        answer = bob.call("POST", url, json={"project": "other", **body})
+        assert 400 <= answer.status_code < 500
     kernel_id = users.start_kernel(0, name="lossless")
     names = [
         str(users.directory / name) for name in ("encryption.json", "gateway.sqlite", "k/logs")
@@ -246,9 +251,7 @@ def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> 
     # It cannot change what its user runs later, which is also the gateway's.
     look = "print([os.statvfs(place).f_flag & os.ST_RDONLY for place in ('/', '.', '/tmp')])"
     assert run_in(users, kernel_id, look) == "[1, 0, 0]\n"
-    url = f"{users.urls[0]}/api/kernels"
     # As it would be without walls: ada came first.
-    bob = users.client("bob", demo="owner", other="owner")
     for call in (
         ("POST", url),
         ("DELETE", f"{url}/{kernel_id}"),

@@ -144,9 +144,12 @@ class FirstUser:
     """The table, in memory."""
 
     def __init__(self) -> None:
-        self.first = ""
+        self.first: str | None = None
 
-    async def served(self, username: str) -> str:
+    async def served(self) -> str | None:
+        return self.first
+
+    async def claim(self, username: str) -> str:
         self.first = self.first or username
         return self.first
 
@@ -156,24 +159,35 @@ def test_a_fleet_of_one_user_runs_no_code_of_others() -> None:
         access = KernelAccess(Members(("ada", "demo")), LOG, FirstUser())  # type: ignore[arg-type]
         statuses = []
         for user, service, role in (
-            # Whoever only looks is not the first.
+            # Nobody has started a kernel: whoever only calls is not the first.
             ("bob", None, Role.VIEWER),
+            ("bob", None, Role.EDITOR),
             ("lab", "lab", Role.EDITOR),
+            ("bob", None, "starts in vain"),
+            ("ada", None, "starts"),
             ("ada", None, Role.EDITOR),
             ("bob", None, Role.EDITOR),
             ("bob", None, Role.OWNER),
+            ("bob", None, "starts in vain"),
+            ("bob", None, "starts"),
             ("bob", None, Role.VIEWER),
             ("ada", None, Role.OWNER),
         ):
             caller = Identity(user, user, {"demo": Role.OWNER}, service, 0.0, "t")
             try:
-                await access.require(caller, KERNEL, "demo", role, only_for=None)
+                if isinstance(role, Role):
+                    await access.require(caller, KERNEL, "demo", role, only_for=None)
+                else:
+                    await access.require_served(caller, starts=True)
+                if role == "starts":
+                    await access.claim(caller)
                 statuses.append(200)
             except Refusal as refusal:
                 statuses.append(refusal.status if "--trust-everyone" in refusal.message else 0)
         return statuses
 
-    assert asyncio.run(ask()) == [200, 200, 200, 403, 403, 200, 200]
+    expected = [200, 403, 200, 200, 200, 200, 403, 403, 403, 403, 200, 200]
+    assert asyncio.run(ask()) == expected
 
 
 def test_a_kernel_of_one_person_is_that_persons_and_needs_the_role_too() -> None:

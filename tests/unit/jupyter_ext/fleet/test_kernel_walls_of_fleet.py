@@ -10,6 +10,7 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import (
     check_kernel_walls,
     folders,
+    one_user_notice,
     runs_code_of_one_user,
     walls_mode,
     walls_notices,
@@ -32,19 +33,20 @@ def python(tmp_path: Path) -> Path:
 def test_where_walls_were_not_asked_for_nothing_is_tried_or_said() -> None:
     missing = Path("/no/python")
     assert not check_kernel_walls("none", missing, as_root=False)
-    assert walls_notices("none", missing, as_root=False, one_user=False) == []
+    assert walls_notices("none", missing, as_root=False) == []
 
 
 def test_up_says_why_kernels_have_none(python: Path) -> None:
     assert not check_kernel_walls("auto", python, as_root=False)
-    (line,) = walls_notices("auto", python, as_root=False, one_user=False)
+    (line,) = walls_notices("auto", python, as_root=False)
     assert REFUSED in line
 
 
-def test_up_says_that_one_user_alone_is_served(python: Path) -> None:
-    (line,) = walls_notices("none", python, as_root=False, one_user=True)
+def test_up_says_that_one_user_alone_is_served() -> None:
+    line = one_user_notice(None)
     assert "--trust-everyone" in line
-    assert len(walls_notices("auto", python, as_root=False, one_user=True)) == 2
+    assert "--only-user" in line
+    assert "code of ada alone" in one_user_notice("ada")
 
 
 def test_up_fails_where_kernels_must_have_them(python: Path) -> None:
@@ -57,14 +59,14 @@ def test_up_says_nothing_where_they_are_there(tmp_path: Path) -> None:
     allowed.write_text("#!/bin/sh\n[ -d $4 ]\n")
     allowed.chmod(0o755)
     assert check_kernel_walls("required", allowed, as_root=False)
-    assert walls_notices("auto", allowed, as_root=False, one_user=False) == []
+    assert walls_notices("auto", allowed, as_root=False) == []
 
 
 def test_an_environment_without_the_probe_is_no_machine_that_allows_them(tmp_path: Path) -> None:
     old = tmp_path / "python"
     old.write_text("#!/bin/sh\necho 'No module named walls' >&2; exit 1\n")
     old.chmod(0o755)
-    (line,) = walls_notices("auto", old, as_root=False, one_user=False)
+    (line,) = walls_notices("auto", old, as_root=False)
     assert "No module named walls" in line
 
 

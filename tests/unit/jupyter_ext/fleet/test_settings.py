@@ -62,10 +62,10 @@ def test_each_new_setting_has_a_new_format():
         "advertise bucket bucket_environment cull_idle cull_warning database gateway_env gateways"
         " insecure_http kernel_env kernel_memory kernel_network kernel_network_allowed kernel_walls"
         " kernelspecs kube_context kube_namespace kubeconfig labs launch_policy listen max_kernels"
-        " max_kernels_per_user one_user port ports public_url shown_folders tls_cert tls_key"
-        " token_in_url trust_everyone yarn_conf"
+        " max_kernels_per_user one_user only_user port ports public_url shown_folders tls_cert"
+        " tls_key token_in_url trust_everyone yarn_conf"
     )
-    assert (FORMAT, sorted(one.name for one in fields(Settings))) == (5, names.split())
+    assert (FORMAT, sorted(one.name for one in fields(Settings))) == (6, names.split())
 
 
 def test_every_option_of_up_is_kept(tmp_path):
