@@ -10,7 +10,7 @@ let observer: IntersectionObserver | null = null;
  * One observer for all: browsers go through every observer of a page each time that they draw it.
  */
 export function whenNearView(element: Element, act: () => void): void {
-  observer ??= new IntersectionObserver(entries => {
+  observer ??= new (ofBrowser(IntersectionObserver))(entries => {
     for (const { isIntersecting, target } of entries) {
       const next = isIntersecting ? waiting.get(target) : undefined;
       if (next) {
@@ -27,4 +27,13 @@ export function whenNearView(element: Element, act: () => void): void {
 export function forget(element: Element): void {
   waiting.delete(element);
   observer?.unobserve(element);
+}
+
+/**
+ * The browser's own class. JupyterLab's, which extends it, says nothing while a notebook is scrolled,
+ * and a second later only what it heard last: outputs that came into view before would stay empty.
+ */
+function ofBrowser(observers: typeof IntersectionObserver): typeof IntersectionObserver {
+  const base = Object.getPrototypeOf(observers) as typeof IntersectionObserver;
+  return base.prototype === undefined ? observers : ofBrowser(base);
 }

@@ -1,7 +1,8 @@
 import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import { heightOf, IFramedOutput, isReady, linkOf } from './frameMessages.js';
+import { addFrame, IAttachedFrame, removeFrame } from './attachedFrames.js';
+import { heightOf, IFramedOutput, linkOf } from './frameMessages.js';
 import { isUsed, useOf } from './frameUse.js';
 import { changedTheme, framedTheme } from './framedTheme.js';
 import { forget, whenNearView } from './nearView.js';
@@ -34,6 +35,13 @@ export class OutputFrame extends Widget {
     this._frame.onload = () => {
       this._isServed = false;
     };
+    const frame = this._frame;
+    this._attached = {
+      get window() {
+        return frame.contentWindow;
+      },
+      onReady: () => this._serve()
+    };
     this._text = document.createElement('div');
     this._text.className = 'jp-fleet-OutputFrame-text';
     // Readers of screens read the frame.
@@ -65,14 +73,14 @@ export class OutputFrame extends Widget {
   }
 
   protected onAfterAttach(): void {
-    window.addEventListener('message', this._onMessage);
+    addFrame(this._attached);
     if (!this._frame.parentNode) {
       whenNearView(this.node, () => this._load());
     }
   }
 
   protected onBeforeDetach(): void {
-    window.removeEventListener('message', this._onMessage);
+    removeFrame(this._attached);
     forget(this.node);
     this._isServed = false;
   }
@@ -88,13 +96,9 @@ export class OutputFrame extends Widget {
    * Its page listens. It gets the output once for each time that it was loaded: what is drawn there
    * may say the same as often as it likes.
    */
-  private readonly _onMessage = (event: MessageEvent): void => {
-    if (this._isServed || !isReady(event.data)) {
-      return;
-    }
+  private _serve(): void {
     const target = this._frame.contentWindow;
-    // The origin of all frames is `null`; only the window tells them apart.
-    if (!target || event.source !== target) {
+    if (this._isServed || !target) {
       return;
     }
     this._isServed = true;
@@ -105,7 +109,7 @@ export class OutputFrame extends Widget {
     const first = { fleet: 'output', output: this._output, theme: framedTheme() };
     // A window without an origin can be addressed in no other way.
     target.postMessage(first, '*', [channel.port2]);
-  };
+  }
 
   private _onSaid(data: unknown): void {
     const height = heightOf(data);
@@ -130,6 +134,7 @@ export class OutputFrame extends Widget {
 
   private readonly _page: IFramePage;
   private readonly _frame: HTMLIFrameElement;
+  private readonly _attached: IAttachedFrame;
   private readonly _text: HTMLElement;
   private _output: IFramedOutput = { mimeType: 'text/html', data: '' };
   private _port: MessagePort | null = null;

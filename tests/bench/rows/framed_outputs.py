@@ -42,6 +42,16 @@ SCROLL = """async () => {
 }"""
 
 
+def processor_ms(browser: Browser) -> dict[int, float]:
+    """The processor time that each process of the browser has taken so far, by its id."""
+    session = browser.new_browser_cdp_session()
+    try:
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        return {process["id"]: 1000 * process["cpuTime"] for process in processes}
+    finally:
+        session.detach()
+
+
 def measure_of(browser: Browser, contender: Contender, line: str, *, trusted: bool) -> Measure:
     """Opens the notebook in a new browser; for ALL also scrolls down, like somebody who skims."""
 
@@ -52,6 +62,7 @@ def measure_of(browser: Browser, contender: Contender, line: str, *, trusted: bo
         if trusted:
             contender.trust(path)
         person = Person(browser, contender, path, lambda said: None, script=COUNT)
+        before = processor_ms(browser)
         begun = time.monotonic()
         try:
             person.open()
@@ -62,7 +73,9 @@ def measure_of(browser: Browser, contender: Contender, line: str, *, trusted: bo
                 if time.monotonic() - begun > LONGEST:
                     return float("inf"), {}
             person.wait(line, lambda: person.page.evaluate("window.drawn") >= wanted, look=LOOK)
-            return 1000 * (time.monotonic() - begun), {"longest_task": person.longest_task()}
+            taken = 1000 * (time.monotonic() - begun)
+            spent = sum(ms - before.get(pid, 0) for pid, ms in processor_ms(browser).items())
+            return taken, {"longest_task": person.longest_task(), "processor": spent}
         finally:
             person.close()
             contender.end_kernels()
@@ -77,7 +90,8 @@ def run(bench: Bench) -> Table:
         f"{OUTPUTS} outputs with a table and a script, framed or trusted",
         names,
         FleetContender.name,
-        "median ms (lowest) from the page's load; longest task of the page (ms)",
+        "median ms (lowest) from the page's load; longest task of the page (ms); processor time of "
+        "the browser's processes (ms)",
     )
     browser = bench.stack.enter_context(chromium())
     contenders = {name: bench.stack.enter_context(running(name)) for name in names}
