@@ -20,7 +20,7 @@ from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import Model, until_it_runs
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
-from jupyter_ext.platform.personal_kernels import MARK
+from jupyter_ext.platform.personal_kernels import MARK, Deed, allows
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -265,3 +265,11 @@ def require_role(identity: Identity | None, project: str, role: Role) -> None:
     """Raise 403 unless the caller has this role in the project."""
     if identity is None or not identity.may(project, role):
         raise web.HTTPError(403, f"you are not {article(role)} of the project {project!r}")
+
+
+def require_own(identity: Identity, kernel: Model) -> None:
+    """Raise 403 for a kernel that somebody else has alone: owners of its project may end it, and
+    see it for that, but not use it."""
+    person = kernel.get("only_for")
+    if person is not None and not allows(identity, kernel["project"], person, Deed.USE):
+        raise web.HTTPError(403, f"kernel {kernel['id']} is {person}'s alone")

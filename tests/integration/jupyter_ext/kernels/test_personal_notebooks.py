@@ -94,6 +94,8 @@ def test_one_person_leaves_for_a_kernel_alone_and_all_others_stay(
     ):
         assert tried.status_code == 403
     owner = fleet.gateways.client("olga", demo="owner")
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        owner.channels(fleet.urls[0], own["id"])
     for tried in (
         post(fleet, owner, f"{path}2.ipynb", id=own["id"]),
         patch(fleet, owner, session, kernel={"id": own["id"]}),
