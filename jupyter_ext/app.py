@@ -80,6 +80,7 @@ from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choices_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.personal_sessions import PersonalSessionManager
 from jupyter_ext.sessions.store import launch_choices, leases
 from jupyter_ext.sessions.store.moves import move_documents
 from jupyter_ext.sessions.sweep import EARLIER_LEASE, SessionSweep
@@ -185,7 +186,7 @@ class JupyterFleet(LabOptions, ExtensionApp):
             {
                 "ServerApp": {
                     "contents_manager_class": FleetContentsManager,
-                    "session_manager_class": FleetSessionManager,
+                    "session_manager_class": PersonalSessionManager,
                     "kernel_manager_class": FleetKernelManager,
                     "kernel_spec_manager_class": FleetKernelSpecManager,
                     "kernel_websocket_connection_class": FleetWebsocketConnection,

@@ -238,7 +238,7 @@ def _sign_in_line(data_dir: DataDir, settings: Settings) -> str:
 
 def _kernels_now(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
     """The models of all kernels; empty if no gateway says."""
-    path = "/api/kernels"
+    path = "/api/kernels?personal=all"
     return first_answer(data_dir, settings, "gateway", path, seconds=KERNELS_SECONDS) or []
 
 

@@ -73,7 +73,7 @@ def _sessions(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
 
 def kernels(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
     """The models of all kernels. ``owner`` is None while no living gateway owns the kernel."""
-    found = ask(data_dir, settings, "GET", "/api/kernels")
+    found = ask(data_dir, settings, "GET", "/api/kernels?personal=all")
     gateways = ask(data_dir, settings, "GET", GATEWAYS_ROUTE)
     sessions = _sessions(data_dir, settings)
     living = {gateway["name"] for gateway in gateways}
@@ -140,7 +140,7 @@ def full_id(data_dir: DataDir, settings: Settings, beginning: str) -> str:
     is returned as it is: a kernel that was deleted has a history, and is in no list."""
     if len(beginning) == ID_LENGTH:
         return beginning
-    return id_that_begins(beginning, ask(data_dir, settings, "GET", "/api/kernels"))
+    return id_that_begins(beginning, ask(data_dir, settings, "GET", "/api/kernels?personal=all"))
 
 
 def id_that_begins(beginning: str, models: Iterable[Mapping[str, Any]]) -> str:

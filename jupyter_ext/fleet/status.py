@@ -38,7 +38,7 @@ def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict
     gateways = ask(GATEWAYS_ROUTE) if states else None
     draining = {gateway["name"] for gateway in gateways or () if gateway["draining"]}
     # Where no gateway has answered the first call, none is waited for again.
-    models = None if gateways is None else ask("/api/kernels")
+    models = None if gateways is None else ask("/api/kernels?personal=all")
     found = [
         describe(member, states.get(member.name), draining=member.name in draining)
         for member in settings.members

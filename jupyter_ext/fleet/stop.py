@@ -57,7 +57,7 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
             url = settings.url(name) + "/api/kernels"
             try:
                 waiting = _end_pools(settings, token)
-                left = call("GET", url, token)
+                left = call("GET", f"{url}?personal=all", token)
                 if waiting:
                     problem = f"still there: {counted(waiting, 'kernel')} of pools"
                 elif not left:

@@ -19,7 +19,8 @@ from jupyter_ext.journals.tables import KERNEL_BYTES, KERNEL_NAME_BYTES, PATH_BY
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
 from jupyter_ext.platform.fair_turns import FairTurns
 from jupyter_ext.platform.kernel_tickets import KernelTicket
-from jupyter_ext.platform.projects import ProjectNameError, check_project_name
+from jupyter_ext.platform.personal_kernels import check_holder, holder_of, is_personal
+from jupyter_ext.platform.projects import ProjectNameError
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.journal_parts import MOST_NUMBER, MOST_PART_BYTES, PartError
 from jupyter_ext.wire.routes import EVENTS_ROUTE, JOURNAL_ROUTE, path_of, pattern_of
@@ -142,7 +143,7 @@ class JournalHandler(ErrorBody, APIHandler):
     def _passed_on(self, kernel_id: str) -> Kernel:
         project = self.get_query_argument("project")
         try:
-            check_project_name(project)
+            check_holder(project)
         except ProjectNameError as error:
             raise web.HTTPError(400, str(error)) from error
         return Kernel(
@@ -161,7 +162,9 @@ class JournalHandler(ErrorBody, APIHandler):
         found = await self._journals.of_kernel(kernel_id)
         wanted = self.get_query_argument("journal", "")
         journal = next((one for one in found if wanted in ("", one.journal)), None)
-        if journal is None or not _may_see(journal.project):
+        if journal is not None and not _may_see(journal) and _may_know(journal):
+            raise web.HTTPError(403, f"the kernel {kernel_id} is {journal.username}'s alone")
+        if journal is None or not _may_see(journal):
             raise web.HTTPError(404, f"nothing is kept of what the kernel {kernel_id} said")
         about = {
             **journal_model(journal),
@@ -224,7 +227,7 @@ class DocumentJournalsHandler(ErrorBody, APIHandler):
         document = path.strip("/")
         require_role(current_identity(), project_of(document), Role.VIEWER)
         found = await self._journals.of_document(document, DOCUMENT_JOURNALS)
-        shown = [journal_model(one) for one in found if _may_see(one.project)]
+        shown = [journal_model(one) for one in found if _may_see(one)]
         self.finish(json.dumps({"journals": shown}))
 
 
@@ -237,10 +240,12 @@ def lost_seconds(*, complete: bool, behind: bool) -> float | None:
 
 def journal_model(journal: Journal) -> dict[str, Any]:
     """What readers are told of a journal."""
+    personal = is_personal(journal.project)
     return {
         "kernel": journal.kernel_id,
         "journal": journal.journal,
-        "project": journal.project,
+        "project": project_of(journal.path) if personal else journal.project,
+        "only_for": journal.username if personal else None,
         "path": journal.path,
         "username": journal.username,
         "kernel_name": journal.kernel_name,
@@ -264,9 +269,24 @@ def _kernel_of(ticket: KernelTicket) -> Kernel:
     )
 
 
-def _may_see(project: str) -> bool:
+def _may_see(journal: Journal) -> bool:
+    """Whether the caller is a viewer of the journal's project; of the journal of a kernel that one
+    person has alone, which is kept under their name there, that person."""
     identity = current_identity()
-    return identity is not None and identity.may(project, Role.VIEWER)
+    if identity is None or not is_personal(journal.project):
+        return identity is not None and identity.may(journal.project, Role.VIEWER)
+    return identity.service is None and any(
+        holder_of(project, identity.user) == journal.project for project in identity.projects
+    )
+
+
+def _may_know(journal: Journal) -> bool:
+    """Whether a kernel that somebody else has alone is in a project in which the caller has a
+    role."""
+    identity = current_identity()
+    if identity is None or not is_personal(journal.project) or not journal.path:
+        return False
+    return identity.role(project_of(journal.path)) is not None
 
 
 def _short(text: str, most: int) -> str:

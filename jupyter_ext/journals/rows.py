@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.journals.tables import REASON_BYTES, journal_object, kernel_journal
+from jupyter_ext.platform.personal_kernels import MARK
 from jupyter_ext.wire.journal_parts import PartHeader
 
 OUTDATES = timedelta(days=1)
@@ -341,8 +342,11 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
     project = old.partition("/")[0]
     if project != new.partition("/")[0]:
         return
+    mine = kernel_journal.c.project
+    # Or of one person in it.
+    there = (mine == project) | ((mine >= MARK) & (mine < chr(ord(MARK) + 1)))
     query = select(kernel_journal.c.kernel_id, kernel_journal.c.journal, column)
-    for row in connection.execute(query.where(kernel_journal.c.project == project, below)).all():
+    for row in connection.execute(query.where(there, below)).all():
         path = new + row.path[len(old) :]
         connection.execute(
             update(kernel_journal)

@@ -18,7 +18,7 @@ from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.aborted_launch import abort_waiting
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
-from jupyter_ext.kernels.manager import FleetKernelManager, require_role
+from jupyter_ext.kernels.manager import FleetKernelManager, require_own, require_role
 from jupyter_ext.kernels.owner_socket import StreamEnd
 from jupyter_ext.kernels.page_cursor import CursorError, PageCursor, page_cursor
 from jupyter_ext.kernels.page_relay import PageRelay
@@ -94,6 +94,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             # Whoever may send to a kernel may run code.
             self._needs = (model["project"], Role.EDITOR)
             require_role(self._identity, *self._needs)
+            require_own(self._identity, model)
         except web.HTTPError as error:
             if error.status_code in FINAL:
                 if self._cursor is None:

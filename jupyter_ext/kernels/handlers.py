@@ -33,6 +33,7 @@ from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch, seconds_to_answer
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.wire.routes import PERSONAL
 
 _TEXTS = ("name", "path", "kernel_id")
 _LOGO_SECONDS = 30 * 24 * 3600
@@ -40,6 +41,14 @@ _LOGO_SECONDS = 30 * 24 * 3600
 
 class FleetKernelsHandler(ErrorBody, MainKernelHandler):
     """`/api/kernels`."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """All kernels that the caller may use; with `?personal=all` also those of one person that
+        they may only end."""
+        manager = cast(FleetKernelManager, self.kernel_manager)
+        models = await manager.list_kernels(self.get_query_argument(PERSONAL, ""))
+        self.finish(json.dumps(models, default=json_default))
 
     @web.authenticated
     async def post(self) -> None:

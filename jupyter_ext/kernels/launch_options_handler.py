@@ -9,6 +9,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_ext.auth.user import current_identity
+from jupyter_ext.kernels.launch_rules import offered
 from jupyter_ext.kernels.manager import project_of, require_role
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.roles import Role
@@ -27,8 +28,7 @@ class LaunchOptionsHandler(APIHandler):
         require_role(current_identity(), project, Role.VIEWER)
         specs = cast(FleetKernelSpecManager, self.kernel_spec_manager)
         rules = await specs.launch_rules.of(name, project)
-        shown = {key: rules[key] for key in ("name", "project", "schema", "defaults")}
-        self.finish(json.dumps(shown))
+        self.finish(json.dumps(offered(rules)))
 
 
 handlers: list[tuple[str, type]] = [(pattern_of(LAUNCH_OPTIONS_ROUTE), LaunchOptionsHandler)]

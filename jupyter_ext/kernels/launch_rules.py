@@ -34,9 +34,16 @@ class Choice:
     options: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, Any] | None = None
+    only_for_me: bool = False
+    """Whether the caller wants a kernel that nobody else uses."""
 
     def __bool__(self) -> bool:
-        return bool(self.options or self.shown or self.environment.keys() - FROM_STOCK_SERVERS)
+        return bool(
+            self.only_for_me
+            or self.options
+            or self.shown
+            or self.environment.keys() - FROM_STOCK_SERVERS
+        )
 
     @property
     def wanted(self) -> dict[str, Any]:
@@ -45,6 +52,25 @@ class Choice:
 
 
 NO_CHOICE = Choice()
+
+ONLY_FOR_ME = "only_for_me"
+"""The launch option with which somebody asks for a kernel alone. Labs of the version before refuse
+it, as any option that they do not know."""
+
+_ONLY_FOR_ME_SCHEMA = {
+    "type": "boolean",
+    "title": "Only for me",
+    "description": "Nobody else runs code in the kernel or sees what it holds",
+}
+
+
+def offered(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """What people are shown of a gateway's rules, in which ONLY_FOR_ME is one more option."""
+    shown = {key: rules[key] for key in ("name", "project", "schema", "defaults")}
+    if rules.get("personal"):
+        properties = {**rules["schema"].get("properties", {}), ONLY_FOR_ME: _ONLY_FOR_ME_SCHEMA}
+        shown["schema"] = {**rules["schema"], "properties": properties}
+    return shown
 
 
 def parse_choice(*bodies: Mapping[str, Any]) -> Choice:
@@ -66,7 +92,10 @@ def parse_choice(*bodies: Mapping[str, Any]) -> Choice:
     for name, value in environment.items():
         if not isinstance(value, str):
             raise web.HTTPError(400, f"the environment variable {name!r} must be a string")
-    return Choice(options, environment, shown)
+    only_for_me = options.pop(ONLY_FOR_ME, False)
+    if not isinstance(only_for_me, bool):
+        raise web.HTTPError(400, f"launch_options.{ONLY_FOR_ME} must be true or false")
+    return Choice(options, environment, shown, only_for_me)
 
 
 class LaunchRules:
@@ -105,10 +134,17 @@ class LaunchRules:
         """The kernelspec's own name; raises HTTPError (400) unless a project may choose that."""
         rules = await self.of(kernel_name, project)
         problem = _problem(choice, rules)
-        if problem is not None:
+        personal = rules.get("personal") or not choice.only_for_me
+        if problem is not None or not personal:
             # The operator may have allowed it just now.
             rules = await self.of(kernel_name, project, fresh=True)
             problem = _problem(choice, rules)
+        if choice.only_for_me and not rules.get("personal"):
+            raise web.HTTPError(
+                503,
+                "the gateways are of an earlier version, which knows no kernels for one person: "
+                "try again when they have been upgraded",
+            )
         if problem is not None:
             raise web.HTTPError(400, problem)
         name: str = rules["name"]

@@ -20,11 +20,12 @@ from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import Model, until_it_runs
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.platform.personal_kernels import MARK, Deed, allows
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.headers import ASYNC, START_HEADER
-from jupyter_ext.wire.routes import LAUNCHING
+from jupyter_ext.wire.routes import ALL, LAUNCHING, MINE, PERSONAL
 
 
 class FleetKernel(LoggingConfigurable):
@@ -133,6 +134,10 @@ class FleetKernelManager(AsyncMappingKernelManager):
             project = project or next(iter(identity.projects if identity else ()), "")
             meant = await self._specs.launch_rules.check(choice, kernel_name, project)
             body |= {"launch_options": dict(choice.options)}
+        if choice.only_for_me:
+            # Gateways of the version before know no such project, and start none for everybody.
+            body |= {"project": f"{MARK}{project}"}
+            document = ""
         if choice.shown is not None:
             body |= {"launch_defaults": dict(choice.shown)}
         if choice.environment:
@@ -167,10 +172,17 @@ class FleetKernelManager(AsyncMappingKernelManager):
         `seconds` StillLaunching."""
         return await until_it_runs(kernel, self.kernel_model, time.monotonic() + seconds)
 
-    async def list_kernels(self) -> list[dict[str, Any]]:
-        """The models of all kernels that the caller may see; 503 instead of an incomplete list."""
+    async def list_kernels(self, personal: str = "") -> list[dict[str, Any]]:
+        """The models of all kernels that the caller may see; 503 instead of an incomplete list.
+
+        Of those of one person the caller's own, or for `ALL`, and for this lab itself, all whose
+        existence the caller may know."""
+        identity = current_identity()
+        if not personal:
+            personal = ALL if identity is None or identity.service else MINE
+        path = f"/api/kernels?{urlencode({PERSONAL: personal})}"
         models: list[dict[str, Any]] = await self.gateways.call(
-            "GET", "/api/kernels", patience=self.list_patience
+            "GET", path, patience=self.list_patience
         )
         return models
 
@@ -253,3 +265,11 @@ def require_role(identity: Identity | None, project: str, role: Role) -> None:
     """Raise 403 unless the caller has this role in the project."""
     if identity is None or not identity.may(project, role):
         raise web.HTTPError(403, f"you are not {article(role)} of the project {project!r}")
+
+
+def require_own(identity: Identity, kernel: Model) -> None:
+    """Raise 403 for a kernel that somebody else has alone: owners of its project may end it, and
+    see it for that, but not use it."""
+    person = kernel.get("only_for")
+    if person is not None and not allows(identity, kernel["project"], person, Deed.USE):
+        raise web.HTTPError(403, f"kernel {kernel['id']} is {person}'s alone")

@@ -35,7 +35,14 @@ def checked(changed: Session, identity: Identity) -> Session:
 
 
 def check_project(kernel: dict[str, Any], project: str) -> None:
-    """Raise 400 if a kernel is in another project: the project's members could not use it."""
+    """Raise 400 if a kernel is in another project, or one person's alone: the members of the
+    project could not use it."""
+    if kernel.get("only_for") is not None:
+        raise web.HTTPError(
+            400,
+            f"kernel {kernel['id']} is {kernel['only_for']}'s alone: it stays with the document for"
+            " which it was started",
+        )
     if kernel.get("project", project) != project:
         raise web.HTTPError(
             400,

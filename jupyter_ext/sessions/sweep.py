@@ -17,7 +17,13 @@ from traitlets.config import LoggingConfigurable
 from jupyter_ext.kernels.launches import launching
 from jupyter_ext.sessions.former_kernels import settle
 from jupyter_ext.sessions.manager import FleetSessionManager
-from jupyter_ext.sessions.store import endings, leases, session_rows, started_kernels
+from jupyter_ext.sessions.store import (
+    endings,
+    leases,
+    personal_rows,
+    session_rows,
+    started_kernels,
+)
 
 _LEASE = "session sweep 2"
 EARLIER_LEASE = "session sweep"
@@ -105,6 +111,7 @@ class SessionSweep(LoggingConfigurable):
         await self._end_unused(without_session, kernels)
         missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]
         await self._remove_gone([*sorted(with_session - kernels.keys()), *missing])
+        await self.sessions.run(personal_rows.forget_ended)
         for kernel_id in await self.sessions.run(endings.unfinished_endings, read_only=True):
             if await self.sessions.run(partial(endings.take_ending, kernel_id=kernel_id)):
                 self.log.warning("kernel %s: completing its end for another lab", kernel_id)

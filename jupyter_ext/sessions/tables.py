@@ -45,6 +45,26 @@ session = Table(
     **_INNODB,
 )
 
+personal_session = Table(
+    "fleet_personal_session",
+    lab_metadata,
+    # What a person sees of a document in place of its session, while they have a kernel alone.
+    Column("document", String(64), primary_key=True),
+    Column("username", ByteString(USER_BYTES), primary_key=True, index=True),
+    # That of the session which it replaces for this person, if there was one.
+    Column("id", ByteString(ID_BYTES), nullable=False),
+    # Empty once the person has ended the kernel, until they open the document again: no page of
+    # theirs goes on in the kernel of all meanwhile.
+    Column("kernel_id", ByteString(ID_BYTES), nullable=False),
+    Column("project", ByteString(PROJECT_BYTES), nullable=False, index=True),
+    Column("path", ByteString(MAX_PATH_BYTES), nullable=False),
+    Column("shown_path", ByteString(MAX_PATH_BYTES), nullable=False),
+    Column("name", ByteString(NAME_BYTES), nullable=False),
+    Column("type", ByteString(TYPE_BYTES), nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    **_INNODB,
+)
+
 STARTING, RUNNING, ENDING = "starting", "running", "ending"
 """The states of a kernel start."""
 

@@ -29,6 +29,11 @@ test('the details name the person, the file, the state and the options', () => {
   });
 });
 
+test('the details say who has a kernel alone', () => {
+  const { about } = detailsOf({ ...model, only_for: 'ann' }, 'Python 3', [], trans);
+  assert.deepEqual(about[3], ['Used by', 'ann alone']);
+});
+
 test('the details say what of the network a kernel reaches, if that is known', () => {
   const shown = (network, network_why = '') =>
     detailsOf({ ...model, network, network_why }, 'Python 3', [], trans).about.find(

@@ -35,3 +35,13 @@ test('kernels say it below their kernelspecs, as it is when they are drawn', () 
   assert.equal(item.detail(), '');
   assert.equal(item.labelTitle(), 'Notebook');
 });
+
+test('a kernel that its user has alone says so while it simply runs', () => {
+  let stage = { is: 'running' };
+  const item = { kernel: { id: 'a', only_for: 'ann' } };
+  describe([item, { kernel: { id: 'b', only_for: null } }], () => stage, trans);
+  assert.equal(item.detail(), 'Only you');
+  assert.equal(item.labelTitle(), 'Only you');
+  stage = { is: 'launching', launch };
+  assert.equal(item.detail(), 'Waiting for room');
+});

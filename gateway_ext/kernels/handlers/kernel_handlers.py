@@ -393,7 +393,13 @@ class EventsHandler(FleetHandler):
         if record is None:
             raise unknown_kernel(kernel_id)
         await self.access.require(
-            self.identity, kernel_id, record.project, Role.VIEWER, only_for=record.only_for
+            self.identity,
+            kernel_id,
+            record.project,
+            Role.VIEWER,
+            only_for=record.only_for,
+            # Operators look up why a kernel has ended.
+            deed=Deed.USE if self.identity.service is None else Deed.SEE,
         )
         self.answer(
             {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store import launch_choices
+from jupyter_ext.sessions.store import launch_choices, personal_rows
+from jupyter_ext.sessions.store.personal_rows import at_or_below
 from jupyter_ext.sessions.tables import ENDING, kernel_start, session
 
 
@@ -23,14 +24,15 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
         return
     starts = connection.execute(
         select(kernel_start.c.document, kernel_start.c.path, kernel_start.c.type)
-        .where(kernel_start.c.state != ENDING, _at_or_below(kernel_start.c.path, old))
+        .where(kernel_start.c.state != ENDING, at_or_below(kernel_start.c.path, old))
         .order_by(kernel_start.c.document)
     ).all()
     for row in starts:
         _move_start(connection, row.document, Document(_moved(row.path, old, new), row.type))
+    personal_rows.move(connection, project, old, new)
     sessions = connection.execute(
         select(session)
-        .where(session.c.project == project, _at_or_below(session.c.path, old))
+        .where(session.c.project == project, at_or_below(session.c.path, old))
         .order_by(session.c.id)
     ).all()
     for row in sessions:
@@ -46,11 +48,6 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
                 name=shown_name(row.shown_path, row.name, there, here),
             )
         )
-
-
-def _at_or_below(column: ColumnElement[str], path: str) -> ColumnElement[bool]:
-    # Paths are ordered by their bytes, and "0" is the one after "/".
-    return (column == path) | ((column > f"{path}/") & (column < f"{path}0"))
 
 
 def _moved(path: str, old: str, new: str) -> str:

@@ -9,6 +9,8 @@ export interface IDetailsModel extends IStageModel {
   readonly id: string;
   readonly name: string;
   readonly username?: string;
+  /** The person who has it alone. */
+  readonly only_for?: string | null;
   readonly project?: string;
   readonly path?: string;
   readonly launch?: ILaunch | null;
@@ -47,6 +49,7 @@ export function detailsOf(
     [trans.__('Kernel'), displayName],
     [trans.__('State'), stateWords(model, trans)],
     [trans.__('Started by'), model.username ?? ''],
+    [trans.__('Used by'), model.only_for ? trans.__('%1 alone', model.only_for) : ''],
     [trans.__('Project'), model.project ?? ''],
     ...users(model, sessions, trans),
     [trans.__('Kept apart by'), wallsWords(model, trans)],

@@ -33,13 +33,17 @@ function inFull(detail: string, reason: string): IRunningWords {
 
 /** An item of the running panel, as far as this goes. */
 export interface IRunningItem {
-  readonly kernel?: { readonly id: string };
+  readonly kernel?: {
+    readonly id: string;
+    /** The person who has it alone: lists have no such kernels of others. */
+    readonly only_for?: string | null;
+  };
   readonly children?: readonly IRunningItem[];
   detail?(): string;
   labelTitle?(): string;
 }
 
-/** Have the kernels among these items, and below them, say how far they are. */
+/** Have the kernels among these items, and below them, say how far they are and whether they are yours alone. */
 export function describe(
   items: readonly IRunningItem[],
   stageOf: (id: string) => Stage,
@@ -53,7 +57,8 @@ export function describe(
     }
     const words = () => runningWords(stageOf(kernel.id), trans);
     const title = item.labelTitle?.bind(item);
-    item.detail = () => words()?.detail ?? '';
-    item.labelTitle = () => [title?.(), words()?.title].filter(Boolean).join('\n\n');
+    const alone = kernel.only_for ? trans.__('Only you') : '';
+    item.detail = () => words()?.detail ?? alone;
+    item.labelTitle = () => [title?.(), alone, words()?.title].filter(Boolean).join('\n\n');
   }
 }

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,9 @@ def kill_container(kernel_id: str) -> float:
         os.kill(pid, signal.SIGSTOP)
     killed = time.time()
     for pid in container:
-        os.kill(pid, signal.SIGKILL)
+        # Some end with the one before.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     return killed
 
 

@@ -130,6 +130,50 @@ def fleet() -> Iterator[Fleet]:
             store.stop()
 
 
+def test_what_a_kernel_of_one_person_said_is_read_by_that_person_alone(fleet: Fleet) -> None:
+    ann, bob, owner, max_ = (
+        fleet.labs.client(user, **projects)
+        for user, projects in (
+            ("ann", {"demo": "editor"}),
+            ("bob", {"demo": "editor"}),
+            ("olga", {"demo": "owner"}),
+            ("max", {"other": "owner"}),
+        )
+    )
+    url, path = fleet.gateways.urls[0], "demo/own.ipynb"
+    body = {"name": "lossless", "project": "@demo", "path": path}
+    kernel_id = ann.call("POST", f"{url}/api/kernels", json=body).json()["id"]
+    with ann.channels(url, kernel_id) as channels:
+        channels.run("print('what ann holds')")
+
+    def kept() -> Answer | None:
+        found = fleet.kept(kernel_id, ann)
+        return found if found is not None and "what ann holds" in found.text else None
+
+    def is_anns() -> None:
+        for client, status in ((bob, 403), (owner, 403), (max_, 404)):
+            assert client.call("GET", fleet.url(kernel_id)).status_code == status
+        service = fleet.labs.service("lab-1").call("GET", fleet.url(kernel_id))
+        assert service.status_code in (403, 404)
+        lists = f"{fleet.labs.urls[1]}/api/fleet/journals/{path}"
+        assert bob.call("GET", lists).json() == {"journals": []}
+        assert owner.call("GET", lists).json() == {"journals": []}
+        (mine,) = ann.call("GET", lists).json()["journals"]
+        assert (mine["kernel"], mine["project"], mine["only_for"]) == (kernel_id, "demo", "ann")
+
+    found = wait_until(kept)
+    assert (found.head["project"], found.head["only_for"]) == ("demo", "ann")
+    is_anns()
+    # Also once it has died, and once nothing is left of it but this.
+    kill_container(kernel_id)
+    kernel = f"{url}/api/kernels/{kernel_id}"
+    wait_until(lambda: ann.call("GET", kernel).json()["state"] == "dead")
+    is_anns()
+    assert ann.call("DELETE", kernel).status_code == 204
+    is_anns()
+    assert kept() is not None
+
+
 def test_what_a_killed_container_said_is_in_the_store(fleet: Fleet) -> None:
     kernel_id = fleet.start_kernel()
     url = fleet.gateways.urls[0]

@@ -82,7 +82,8 @@ def shown(lines: list[Line]) -> str:
 
 @dataclass
 class Matrix:
-    """A fleet with one notebook, its session and its kernel, and everybody who calls."""
+    """A fleet with one notebook, its session and its kernel, another notebook of which the editor
+    has a kernel alone (`personal`, in the session `own`), and everybody who calls."""
 
     fleet: Fleet
     url: str
@@ -91,6 +92,7 @@ class Matrix:
     ids: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._person = self.fleet.gateways.client("editor-of-demo", demo="editor")
         self._owner = self.fleet.gateways.client("olga", demo="owner", other="owner")
 
     def _lab(self, method: str, path: str, **options: Any) -> requests.Response:
@@ -114,6 +116,28 @@ class Matrix:
             self._start_kernel()
         self._keep_one("sessions", self.ids["session"])
         self._keep_one("kernels", self.ids["kernel"])
+        self._keep_personal()
+
+    def _keep_personal(self) -> None:
+        url, path = f"{self.fleet.urls[0]}/api/sessions", "demo/own.ipynb"
+        found = [
+            one
+            for one in self._person.call("GET", url).json()
+            if one["kernel"]["only_for"] is not None
+        ]
+        there = [(one["id"], one["kernel"]["id"], one["path"]) for one in found]
+        if there == [(self.ids.get("own"), self.ids.get("personal"), path)]:
+            return
+        for one in found:
+            self._person.call("DELETE", f"{url}/{one['id']}")
+        body = {
+            "path": path,
+            "name": "own.ipynb",
+            "type": "notebook",
+            "kernel": {"name": "python", "launch_options": {"only_for_me": True}},
+        }
+        model = self._person.call("POST", url, json=body).json()
+        self.ids |= {"own": model["id"], "personal": model["kernel"]["id"]}
 
     def _start_kernel(self) -> None:
         body = {
@@ -123,7 +147,7 @@ class Matrix:
             "kernel": {"name": "python"},
         }
         model = self._lab("POST", "/api/sessions", json=body).json()
-        self.ids = {"session": model["id"], "kernel": model["kernel"]["id"]}
+        self.ids |= {"session": model["id"], "kernel": model["kernel"]["id"]}
         self.headers = dict(self._everybody())
 
     def _keep_one(self, kind: str, wanted: str) -> None:

@@ -1,0 +1,64 @@
+"""Two people in one notebook, one of whom has a kernel alone."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.e2e.kernel_notebook import KernelNotebook, run_cell
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.test_people_of_kernels import HOOK, notice
+
+RUNNING = '.lm-TabBar-tab[data-id="jp-running-sessions"]'
+
+
+def start_alone(page: LabPage) -> None:
+    """Have the current notebook's kernel replaced, for this person, by one that is theirs alone."""
+    page.choose_in_menu("Kernel", "Start Kernel With Options")
+    page.dialog.get_by_label("Only for me", exact=True).select_option(label="Yes")
+    page.dialog.get_by_role("button", name="Start", exact=True).click()
+    expect(page.dialog).to_have_count(0)
+    page.wait_for_kernel()
+
+
+def test_two_people_work_in_one_notebook_and_one_of_them_in_a_kernel_alone(
+    notebook: KernelNotebook,
+) -> None:
+    notebook.save({"ann's": "x = 'of ann'", "hook": HOOK, "sum": "1 + 1"})
+    ann = notebook.open()
+    ben = notebook.open("ben")
+    assert ben.evaluate(3, "x = 'of all'; print(x)") == "of all"
+    run_cell(ben, 1)
+    assert ann.evaluate(3, "print(x)") == "of all"
+
+    start_alone(ann)
+    run_cell(ann, 0)
+    assert ann.evaluate(3, "print(x)") == "of ann"
+    assert ben.evaluate(3, "print(x)") == "of all"
+    # Nobody else has prepared anything there, so that her outputs are her own.
+    run_cell(ann, 2)
+    expect(ann.cell(2).locator(".jp-OutputArea-output")).to_have_text("2")
+    expect(notice(ann)).to_be_hidden()
+
+    ann.page.locator(RUNNING).click()
+    detail = ann.page.locator("#jp-running-sessions .jp-RunningSessions-itemDetail")
+    expect(detail.filter(has_text="Only you")).to_have_count(1)
+    ben.page.locator(RUNNING).click()
+    expect(ben.page.locator("#jp-running-sessions .jp-mod-kernel").first).to_be_visible()
+    expect(ben.page.locator("#jp-running-sessions")).not_to_contain_text("Only you")
+
+    # Whoever opens the notebook again has what they had.
+    ann.save()
+    ann.page.reload()
+    ann.wait_for_kernel()
+    assert ann.evaluate(3, "print(x)") == "of ann"
+    ann.choose_in_menu("Kernel", "Kernel Details")
+    expect(ann.dialog).to_contain_text("ann alone")
+    ann.choose("Close")
+    again = notebook.open("ben")
+    assert again.evaluate(3, "print(x)") == "of all"
+
+    # And back: to the kernel of all, with what is in it.
+    ann.choose_in_menu("Kernel", "Start Kernel With Options")
+    ann.dialog.get_by_role("button", name="Start", exact=True).click()
+    expect(ann.dialog).to_have_count(0)
+    wait_for("the kernel of all", lambda: ann.evaluate(3, "print(x)") == "of all", 60)

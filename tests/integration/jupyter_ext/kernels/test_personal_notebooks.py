@@ -1,0 +1,237 @@
+"""Notebooks in which a person has a kernel alone, while others go on in the notebook's own."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import websocket
+
+from tests.integration.gateway_ext.fleet_of_gateways import Client, kill_container, wait_until
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
+
+pytestmark = pytest.mark.timeout(120)
+MINE = {"only_for_me": True}
+
+
+@pytest.fixture
+def ann(fleet: Fleet) -> Client:
+    return fleet.gateways.client("ann", demo="editor")
+
+
+@pytest.fixture
+def bob(fleet: Fleet) -> Client:
+    return fleet.gateways.client("bob", demo="editor")
+
+
+@pytest.fixture
+def path() -> str:
+    return f"demo/{uuid.uuid4().hex}.ipynb"
+
+
+def post(fleet: Fleet, client: Client, path: str, lab: int = 0, **kernel: Any) -> Any:
+    body = {"path": path, "name": path.rpartition("/")[2], "type": "notebook"}
+    body["kernel"] = {"name": "lossless", **kernel}
+    return client.call("POST", f"{fleet.urls[lab]}/api/sessions", json=body)
+
+
+def patch(fleet: Fleet, client: Client, session_id: str, lab: int = 0, **body: Any) -> Any:
+    return client.call("PATCH", f"{fleet.urls[lab]}/api/sessions/{session_id}", json=body)
+
+
+def listed(fleet: Fleet, client: Client, path: str, lab: int = 1) -> list[tuple[str, str]]:
+    """Session and kernel of the document, as pages get them; they take the first."""
+    sessions = client.call("GET", f"{fleet.urls[lab]}/api/sessions").json()
+    return [(one["id"], one["kernel"]["id"]) for one in sessions if one["document_path"] == path]
+
+
+def run(fleet: Fleet, client: Client, kernel_id: str, code: str) -> str:
+    with client.channels(fleet.urls[0], kernel_id) as channels:
+        return channels.run(code)
+
+
+def only_for_me(name: str = "lossless") -> dict[str, Any]:
+    return {"name": name, "launch_options": MINE}
+
+
+def test_one_person_leaves_for_a_kernel_alone_and_all_others_stay(
+    fleet: Fleet, ann: Client, bob: Client, path: str
+) -> None:
+    shared = post(fleet, ann, path).json()
+    session, kernel = shared["id"], shared["kernel"]["id"]
+    assert post(fleet, bob, path, 1).json()["id"] == session
+    run(fleet, bob, kernel, "x = 'of all'")
+    changed = patch(fleet, ann, session, kernel=only_for_me())
+    assert changed.status_code == 200, changed.text
+    own = changed.json()["kernel"]
+    assert (changed.json()["id"], own["only_for"]) == (session, "ann")
+    assert own["id"] != kernel
+    run(fleet, ann, own["id"], "x = 'of ann'")
+    # Each goes on in the same notebook, at every lab, and finds what they had.
+    assert listed(fleet, ann, path) == [(session, own["id"])]
+    assert listed(fleet, bob, path) == [(session, kernel)]
+    assert post(fleet, ann, path, 1).json()["kernel"]["id"] == own["id"]
+    assert post(fleet, bob, path).json()["kernel"]["id"] == kernel
+    url = f"{fleet.urls[1]}/api/sessions/{session}"
+    assert ann.call("GET", url).json()["kernel"]["id"] == own["id"]
+    assert bob.call("GET", url).json()["kernel"]["id"] == kernel
+    assert run(fleet, bob, kernel, "print(x)") == "of all\n"
+    assert run(fleet, ann, own["id"], "print(x)") == "of ann\n"
+    # Nobody else uses it by any route.
+    kernel_url = f"{fleet.urls[0]}/api/kernels/{own['id']}"
+    for method, target in (
+        ("GET", kernel_url),
+        ("DELETE", kernel_url),
+        ("POST", f"{kernel_url}/restart"),
+        ("POST", f"{kernel_url}/interrupt"),
+    ):
+        assert bob.call(method, target).status_code == 403
+    with pytest.raises(websocket.WebSocketException):
+        bob.channels(fleet.urls[0], own["id"]).run("1")
+    for tried in (
+        post(fleet, bob, path, id=own["id"]),
+        patch(fleet, bob, session, kernel={"id": own["id"]}),
+    ):
+        assert tried.status_code == 403
+    owner = fleet.gateways.client("olga", demo="owner")
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        owner.channels(fleet.urls[0], own["id"])
+    for tried in (
+        post(fleet, owner, f"{path}2.ipynb", id=own["id"]),
+        patch(fleet, owner, session, kernel={"id": own["id"]}),
+    ):
+        assert (tried.status_code, "ann's alone" in tried.text) == (400, True)
+    assert own["id"] not in {one["id"] for one in bob.call("GET", kernels_of(fleet)).json()}
+    assert own["id"] not in {one["id"] for one in owner.call("GET", kernels_of(fleet)).json()}
+    seen = owner.call("GET", f"{kernels_of(fleet)}?personal=all").json()
+    assert own["id"] in {one["id"] for one in seen}
+    # The shared kernel ends for others, and not for ann; hers for nobody else.
+    assert bob.call("DELETE", url).status_code == 204
+    assert listed(fleet, bob, path) == []
+    assert listed(fleet, ann, path) == [(session, own["id"])]
+    again = post(fleet, bob, path).json()
+    assert again["kernel"]["id"] not in (kernel, own["id"])
+    assert ann.call("DELETE", url).status_code == 204
+    assert ann.call("GET", kernel_url).status_code == 404
+    assert listed(fleet, ann, path) == [(again["id"], again["kernel"]["id"])]
+
+
+def kernels_of(fleet: Fleet) -> str:
+    return f"{fleet.urls[0]}/api/kernels"
+
+
+def test_a_person_has_one_kernel_alone_whoever_starts_it_how_often(
+    fleet: Fleet, ann: Client, bob: Client, path: str
+) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        starts = [
+            threads.submit(post, fleet, ann, path, number % 2, launch_options=MINE)
+            for number in range(6)
+        ]
+        answers = [one.result() for one in starts]
+    assert {one.status_code for one in answers} == {201}
+    (own,) = {one.json()["kernel"]["id"] for one in answers}
+    # Nor by a start without a session; and a colleague has another one.
+    body = {"path": path, "name": "lossless", "launch_options": MINE}
+    assert ann.call("POST", kernels_of(fleet), json=body).json()["id"] == own
+    other = {**body, "kernel_id": str(uuid.uuid4())}
+    assert ann.call("POST", kernels_of(fleet), json=other).status_code == 409
+    assert bob.call("POST", kernels_of(fleet), json=body).json()["only_for"] == "bob"
+    shared = post(fleet, fleet.gateways.client("olga", demo="owner"), path).json()["kernel"]
+    assert shared["only_for"] is None
+    assert len(listed(fleet, ann, path)) == 2
+    # It is not for another notebook, and a console of it is its person's.
+    assert post(fleet, ann, f"{path}2.ipynb", id=own).status_code == 400
+    console = {"path": f"{path}-console", "name": "c", "type": "console", "kernel": {"id": own}}
+    made = ann.call("POST", f"{fleet.urls[0]}/api/sessions", json=console).json()
+    assert made["kernel"]["id"] == own
+    assert listed(fleet, bob, f"{path}-console") == []
+    url = f"{fleet.urls[1]}/api/sessions/{made['id']}"
+    assert bob.call("GET", url).status_code == 404
+    assert ann.call("DELETE", url).status_code == 204
+    assert run(fleet, ann, own, "print(1)") == "1\n"
+
+
+def test_nothing_runs_in_the_kernel_of_all_by_the_death_of_ones_own(
+    fleet: Fleet, ann: Client, path: str
+) -> None:
+    shared = post(fleet, ann, path).json()
+    session, kernel = shared["id"], shared["kernel"]["id"]
+    own = patch(fleet, ann, session, kernel=only_for_me()).json()["kernel"]["id"]
+    kill_container(own)
+    url = f"{fleet.urls[0]}/api/kernels/{own}"
+    wait_until(lambda: ann.call("GET", url).json()["state"] == "dead")
+    assert listed(fleet, ann, path) == [(session, own)]
+    # It is launched again, or another one of hers takes its place.
+    assert ann.call("POST", f"{url}/restart").status_code == 200
+    assert ann.call("GET", url).json()["only_for"] == "ann"
+    assert fleet.gateways.client("olga", demo="owner").call("DELETE", url).status_code == 204
+    assert listed(fleet, ann, path) == []
+    opened = post(fleet, ann, path).json()
+    assert (opened["id"], opened["kernel"]["only_for"]) == (session, "ann")
+    assert opened["kernel"]["id"] not in (own, kernel)
+    # What she has ended is not followed by the kernel of all in pages that are open.
+    assert ann.call("DELETE", f"{fleet.urls[0]}/api/sessions/{session}").status_code == 204
+    assert listed(fleet, ann, path) == []
+    assert post(fleet, ann, path).json()["kernel"]["id"] == kernel
+    assert listed(fleet, ann, path) == [(session, kernel)]
+
+
+def test_whoever_goes_back_has_the_kernel_of_all_which_nobody_replaces(
+    fleet: Fleet, ann: Client, bob: Client, path: str
+) -> None:
+    session = post(fleet, bob, path).json()
+    kernel = session["kernel"]["id"]
+    run(fleet, bob, kernel, "x = 1")
+    first = patch(fleet, ann, session["id"], kernel=only_for_me()).json()["kernel"]["id"]
+    second = patch(fleet, ann, session["id"], kernel=only_for_me()).json()["kernel"]["id"]
+    assert second != first
+    assert ann.call("GET", f"{fleet.urls[0]}/api/kernels/{first}").status_code == 404
+    back = patch(fleet, ann, session["id"], kernel={"name": "lossless"}).json()
+    assert (back["id"], back["kernel"]["id"]) == (session["id"], kernel)
+    assert run(fleet, ann, kernel, "print(x)") == "1\n"
+    assert ann.call("GET", f"{fleet.urls[0]}/api/kernels/{second}").status_code == 404
+    third = patch(fleet, ann, session["id"], kernel=only_for_me()).json()["kernel"]["id"]
+    by_id = patch(fleet, ann, session["id"], kernel={"id": kernel}).json()
+    assert by_id["kernel"]["id"] == kernel
+    assert ann.call("GET", f"{fleet.urls[0]}/api/kernels/{third}").status_code == 404
+    assert listed(fleet, ann, path) == listed(fleet, bob, path) == [(session["id"], kernel)]
+
+
+def test_it_follows_the_notebook_to_another_name(
+    fleet: Fleet, ann: Client, bob: Client, path: str
+) -> None:
+    cells = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    contents = f"{fleet.urls[0]}/api/contents"
+    body = {"type": "notebook", "format": "json", "content": cells}
+    assert ann.call("PUT", f"{contents}/{path}", json=body).status_code == 201
+    session = post(fleet, bob, path).json()
+    own = patch(fleet, ann, session["id"], kernel=only_for_me()).json()["kernel"]["id"]
+    moved = path.replace(".ipynb", "-moved.ipynb")
+    assert bob.call("PATCH", f"{contents}/{path}", json={"path": moved}).status_code == 200
+    assert listed(fleet, ann, moved) == [(session["id"], own)]
+    assert listed(fleet, bob, moved) == [(session["id"], session["kernel"]["id"])]
+    # As a page of hers renames the session.
+    again = path.replace(".ipynb", "-again.ipynb")
+    renamed = patch(fleet, ann, session["id"], path=again)
+    assert (renamed.json()["path"], renamed.json()["kernel"]["id"]) == (again, own)
+    assert listed(fleet, ann, again) == [(session["id"], own)]
+    assert listed(fleet, bob, again) == [(session["id"], session["kernel"]["id"])]
+    # Not into another project.
+    elsewhere = fleet.gateways.client("ann", demo="editor", other="editor")
+    assert patch(fleet, elsewhere, session["id"], path="other/a.ipynb").status_code == 400
+
+
+def test_it_is_offered_and_asked_for_as_a_launch_option(
+    fleet: Fleet, ann: Client, path: str
+) -> None:
+    url = f"{fleet.urls[0]}/api/fleet/kernelspecs/lossless/launch-options?project=demo"
+    offered = ann.call("GET", url).json()["schema"]["properties"]["only_for_me"]
+    assert (offered["type"], offered["title"]) == ("boolean", "Only for me")
+    assert post(fleet, ann, path, launch_options={"only_for_me": "yes"}).status_code == 400
+    viewer = fleet.gateways.client("eve", demo="viewer")
+    assert post(fleet, viewer, path, launch_options=MINE).status_code == 403
+    assert post(fleet, ann, path, launch_options=MINE).status_code == 201
+    query = f"?path={path}&kernel=lossless"
+    found = ann.call("GET", f"{fleet.urls[0]}/api/fleet/launch-choices{query}").json()
+    assert found == {"user": None, "document": None}
