@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.e2e.kernel_notebook import KernelNotebook, run_cell
-from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.lab_page import LabPage
 from tests.e2e.test_people_of_kernels import HOOK, notice
 
 RUNNING = '.lm-TabBar-tab[data-id="jp-running-sessions"]'
@@ -59,6 +61,9 @@ def test_two_people_work_in_one_notebook_and_one_of_them_in_a_kernel_alone(
 
     # And back: to the kernel of all, with what is in it.
     ann.choose_in_menu("Kernel", "Start Kernel With Options")
-    ann.dialog.get_by_role("button", name="Start", exact=True).click()
-    expect(ann.dialog).to_have_count(0)
-    wait_for("the kernel of all", lambda: ann.evaluate(3, "print(x)") == "of all", 60)
+    changed = re.compile(r"/api/sessions/[^/]+$")
+    with ann.page.expect_response(changed, timeout=60_000) as answer:
+        ann.dialog.get_by_role("button", name="Start", exact=True).click()
+    assert answer.value.json()["kernel"]["only_for"] is None
+    ann.wait_for_kernel()
+    assert ann.evaluate(3, "print(x)") == "of all"
