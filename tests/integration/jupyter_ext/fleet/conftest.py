@@ -55,7 +55,7 @@ class FleetUnderTest:
 
     def processes(self) -> dict[str, dict]:
         """Those of `status`, asked without the command: tests wait for changes of them, and the
-        command takes a tenth of a second of a processor. Without `revocations`: they have a time."""
+        command takes a tenth of a second of a processor. Without `revocations`, with their time."""
         settings = load_settings(self.data_dir)
         assert settings is not None
         shown = status(self.data_dir, settings)["processes"]
