@@ -342,7 +342,9 @@ class Gateways:
 
     def command(self, number: int) -> list[str]:
         """How a gateway is started."""
-        return [gateway_python(), "-m", "gateway_ext"]
+        begins = (self.code / "gateway_ext" / "__main__.py").exists()
+        # In versions before, the application's module is the program.
+        return [gateway_python(), "-m", "gateway_ext" if begins else "gateway_ext.app"]
 
     def _write_kernelspec(
         self, name: str, proxy: dict[str, Any], argv: list[str] | None = None

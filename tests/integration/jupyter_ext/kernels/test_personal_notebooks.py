@@ -2,12 +2,21 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import websocket
 
-from tests.integration.gateway_ext.fleet_of_gateways import Client, kill_container, wait_until
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    REPOSITORY,
+    Client,
+    Gateways,
+    kill_container,
+    running_gateways,
+    wait_until,
+)
+from tests.integration.jupyter_ext.kernels.earlier_version import put_earlier
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 
 pytestmark = pytest.mark.timeout(120)
@@ -235,3 +244,63 @@ def test_it_is_offered_and_asked_for_as_a_launch_option(
     query = f"?path={path}&kernel=lossless"
     found = ann.call("GET", f"{fleet.urls[0]}/api/fleet/launch-choices{query}").json()
     assert found == {"user": None, "document": None}
+
+
+class GatewaysBefore(Gateways):
+    """Gateways that know no kernels of one person."""
+
+    def __init__(self, directory: Path, count: int, *more: Any) -> None:
+        self.code = directory / "before"
+        self.code.mkdir()
+        put_earlier(self.code, "gateway_ext", "jupyter_ext", commit="17c3309f")
+        super().__init__(directory, count, *more)
+
+
+@pytest.mark.long
+def test_gateways_of_the_version_before_start_none_for_all_and_show_it_to_nobody() -> None:
+    with running_gateways(kind=GatewaysBefore, count=1) as gateways:
+        gateways.code = REPOSITORY
+        gateways.add()
+        old, new = (f"{url}/api/kernels" for url in gateways.urls)
+        ann, bob = (gateways.client(user, demo="editor") for user in ("ann", "bob"))
+        body = {"name": "lossless", "project": "@demo", "kernel_id": str(uuid.uuid4())}
+        assert ann.call("POST", old, json=body).status_code == 400
+        assert ann.call("GET", f"{new}?personal=mine").json() == []
+        answer = ann.call("POST", new, json=body)
+        assert answer.status_code == 201, answer.text
+        url = f"/{body['kernel_id']}"
+        owner = gateways.client("olga", demo="owner")
+
+        def shown_to_nobody() -> None:
+            for client in (ann, bob, owner):
+                assert client.call("GET", f"{old}{url}").status_code == 404
+                assert client.call("POST", f"{old}{url}/restart").status_code == 404
+                assert client.call("DELETE", f"{old}{url}").status_code == 404
+                assert client.call("GET", old).json() == []
+                with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+                    client.channels(gateways.urls[0], body["kernel_id"])
+
+        shown_to_nobody()
+        taken = bob.call("POST", old, json={**body, "project": "demo"})
+        assert taken.status_code == 409
+        # Its agent connects to the old one, which has it then and still shows it to nobody.
+        gateways.processes[1].kill()
+        wait_until(lambda: "claim" in claims_of(gateways, body["kernel_id"])[-1:], 30)
+        shown_to_nobody()
+        gateways.start_again(1)
+        assert bob.call("GET", f"{new}{url}").status_code == 403
+        assert ann.call("GET", f"{new}{url}").json()["owner"] == "gateway-0"
+        # It is as it was when it has come to a new one.
+        gateways.processes[0].stop()
+        wait_until(lambda: ann.call("GET", f"{new}{url}").json()["owner"] == "gateway-1", 30)
+        with ann.channels(gateways.urls[1], body["kernel_id"]) as channels:
+            assert channels.run("print(1)") == "1\n"
+        assert ann.call("DELETE", f"{new}{url}").status_code == 204
+        gateways.start_again(0)
+
+
+def claims_of(gateways: Gateways, kernel_id: str) -> list[str]:
+    """What happened to a kernel since another gateway had it, as the old one says to operators."""
+    url = f"{gateways.urls[0]}/api/fleet/kernels/{kernel_id}/events"
+    events = gateways.service().call("GET", url).json()["events"]
+    return [one["event"] for one in events if one["gateway"] == "gateway-0"]

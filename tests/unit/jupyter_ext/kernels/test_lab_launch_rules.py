@@ -7,7 +7,13 @@ import pytest
 from tornado import web
 
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
-from jupyter_ext.kernels.launch_rules import FROM_STOCK_SERVERS, Choice, LaunchRules, parse_choice
+from jupyter_ext.kernels.launch_rules import (
+    FROM_STOCK_SERVERS,
+    Choice,
+    LaunchRules,
+    offered,
+    parse_choice,
+)
 
 
 class Gateways:
@@ -122,3 +128,40 @@ def test_too_many_options_are_refused_before_anybody_asks_for_the_rules(field: s
     with pytest.raises(web.HTTPError, match=f"{field} has more than 1000 values") as refused:
         parse_choice({}, {field: many})
     assert refused.value.status_code == 400
+
+
+class PersonalGateways(Gateways):
+    """Says of each answer whether kernels of one person can be started there."""
+
+    def __init__(self, *personal: bool) -> None:
+        super().__init__(4)
+        self.personal = list(personal)
+
+    async def call(self, method: str, path: str) -> Any:
+        rules = await super().call(method, path)
+        known = self.personal.pop(0) if len(self.personal) > 1 else self.personal[0]
+        return {**rules, "personal": True} if known else rules
+
+
+def test_a_kernel_for_one_person_is_asked_of_no_gateway_that_would_start_one_for_all() -> None:
+    choice = parse_choice({"launch_options": {"only_for_me": True, "cpus": 2}})
+    assert (choice.only_for_me, choice.options) == (True, {"cpus": 2})
+    assert bool(parse_choice({"launch_options": {"only_for_me": True}}))
+    assert not parse_choice({"launch_options": {"only_for_me": False}})
+    with pytest.raises(web.HTTPError) as error:
+        check(PersonalGateways(False), choice)
+    assert error.value.status_code == 503
+    assert "knows no kernels for one person" in str(error.value.log_message)
+    # They may have been upgraded just now.
+    assert check(PersonalGateways(False, True), choice) == "python"
+    with pytest.raises(web.HTTPError):
+        parse_choice({"launch_options": {"only_for_me": 1}})
+
+
+def test_kernels_for_one_person_are_offered_where_there_are_some() -> None:
+    async def shown(known: bool) -> Any:
+        return offered(await rules_of(PersonalGateways(known)).of("python3", "demo"))
+
+    properties = {known: asyncio.run(shown(known))["schema"]["properties"] for known in (0, 1)}
+    assert set(properties[0]) == {"cpus"}
+    assert set(properties[1]) == {"cpus", "only_for_me"}
