@@ -161,7 +161,7 @@ def test_what_may_be_chosen(fleet: Fleet, ada: Client) -> None:
     url = f"{fleet.urls[0]}/api/fleet/kernelspecs"
     answer = ada.call("GET", f"{url}/chosen/launch-options?project=demo").json()
     assert set(answer) == {"name", "project", "schema", "defaults"}
-    assert list(answer["schema"]["properties"]) == ["memory", "environment"]
+    assert list(answer["schema"]["properties"]) == ["memory", "environment", "only_for_me"]
     assert ada.call("GET", f"{url}/nothing/launch-options?project=demo").status_code == 404
     assert ada.call("GET", f"{url}/chosen/launch-options?project=other").status_code == 403
     assert ada.call("GET", f"{url}/chosen/launch-options").status_code == 400
