@@ -73,9 +73,9 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     outside = None if network is None else Outside.look()
     try:
         enter()
-        if network is not None and network.reach is Reach.INTERNET:
+        if outside is not None and network is not None and network.reach is Reach.INTERNET:
             with making_a_way():
-                way_out = WayOut.fork(network)
+                way_out = WayOut.fork(network, own_resolver=outside.own_resolver)
         leave_the_rest(network=network is not None)
         if way_out is not None:
             way_out.give_network()

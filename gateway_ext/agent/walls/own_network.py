@@ -64,6 +64,11 @@ class Outside:
             HOSTS_FILE: hosts_for(self.hosts, self.name),
         }
 
+    @property
+    def own_resolver(self) -> bool:
+        """Whether names are asked of the machine itself, by RESOLVER inside."""
+        return not reachable(resolvers(self.resolv_conf))
+
     def refused(self) -> list[Subnet]:
         """What kernels do not reach unless it is allowed."""
         return [*private_subnets(), *self.addresses]

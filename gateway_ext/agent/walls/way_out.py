@@ -47,9 +47,12 @@ _IPV4 = ("--address", "192.0.0.2", "--netmask", "29", "--gateway", "192.0.0.1")
 _IPV6 = ("--address", "fd77:6661:6c6c::2", "--gateway", "fd77:6661:6c6c::1")
 
 
-def arguments(namespace: str, versions: Sequence[int]) -> list[str]:
+def arguments(namespace: str, versions: Sequence[int], *, own_resolver: bool) -> list[str]:
     """The command that makes a way for the IP `versions`, into the network namespace at a path.
-    Nothing leads in, and not to the loopback of the machine."""
+    Nothing leads in, and not to the loopback of the machine, but for its `own_resolver` there."""
+    # Only where it is asked at that address: answers of others would come from there, too, and be
+    # refused by whoever asked.
+    resolver = ("--dns-forward", RESOLVER) if own_resolver and 4 in versions else ()
     return [
         "pasta",
         "--foreground",
@@ -62,7 +65,7 @@ def arguments(namespace: str, versions: Sequence[int]) -> list[str]:
         *(_IPV6 if 6 in versions else ()),
         *("--ipv4-only",) * (6 not in versions),
         *("--ipv6-only",) * (4 not in versions),
-        *(("--dns-forward", RESOLVER) if 4 in versions else ()),
+        *resolver,
         "--netns-only",
         "--netns",
         namespace,
@@ -124,9 +127,9 @@ class WayOut:
         self._control = control
 
     @classmethod
-    def fork(cls, network: Network) -> WayOut:
+    def fork(cls, network: Network, *, own_resolver: bool) -> WayOut:
         """Fork it, in the new user namespace, and before any other namespace but that of mounts.
-        Raises OSError."""
+        Inside RESOLVER is asked for names if `own_resolver`. Raises OSError."""
         route = Route.of_machine()
         agent = os.getppid()
         ours, theirs = socket.socketpair()
@@ -134,7 +137,7 @@ class WayOut:
         pid = os.fork()
         if not pid:
             ours.close()
-            _become_pasta(theirs, said, agent, network, route)
+            _become_pasta(theirs, said, agent, network, route, own_resolver)
         theirs.close()
         os.close(said)
         way_out = cls(pid, ours, errors)
@@ -166,6 +169,7 @@ def _become_pasta(
     agent: int,
     network: Network,
     route: Route,
+    own_resolver: bool,
 ) -> NoReturn:
     try:
         read_nothing()
@@ -188,7 +192,8 @@ def _become_pasta(
         keep_capabilities(Capability.NET_ADMIN, Capability.SYS_ADMIN)
         # It takes a signal that is ignored for an error, and Python ignores this one.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        command = arguments(f"/proc/self/fd/{namespace}", route.versions)
+        path = f"/proc/self/fd/{namespace}"
+        command = arguments(path, route.versions, own_resolver=own_resolver)
         os.execve(route.program, command, {"PATH": PROGRAMS})  # noqa: S606
     except OSError as error:
         os.write(errors, words_of(error).encode())

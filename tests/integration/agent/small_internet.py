@@ -1,9 +1,10 @@
-"""`python -m tests.integration.agent.small_internet FOLDER NETWORK`: what code reaches in it.
+"""`python -m tests.integration.agent.small_internet FOLDER NETWORK SERVER`: what is reached in it.
 
 To be run in network and mount namespaces of its own, as root: makes a machine with a public and
 other addresses, and a world around it, with servers at addresses that are the internet and at
 others that are not. Then runs a program within walls, with the network that NETWORK (JSON)
-describes, and prints what that has tried and reached, as JSON. FOLDER is empty.
+describes, and prints what that has tried and reached, as JSON. FOLDER is empty; SERVER is the
+address of the machine's name server.
 """
 
 from __future__ import annotations
@@ -126,8 +127,10 @@ try:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(2)
         line = next(l for l in open("/etc/resolv.conf") if l.startswith("nameserver"))
-        asking.sendto(b"?", (line.split()[1], 53))
-        resolver = asking.recvfrom(9)[0].decode()
+        # As programs do that look up names: answers from elsewhere do not count.
+        asking.connect((line.split()[1], 53))
+        asking.send(b"?")
+        resolver = asking.recv(9).decode()
 except OSError as error:
     resolver = type(error).__name__
 print(json.dumps({"tried": tried, "reached": reached, "resolver": resolver}))
@@ -236,12 +239,12 @@ def _child(pid: int) -> int:
         time.sleep(0.01)
 
 
-def main(folder: Path, network: Network) -> dict[str, Any]:
+def main(folder: Path, network: Network, server: str) -> dict[str, Any]:
     """What was tried and reached."""
     process = make_world()
     try:
         content = folder / "resolv.conf"
-        content.write_text(f"nameserver {RESOLVER}\n")
+        content.write_text(f"nameserver {server}\n")
         resolver_file = os.path.realpath("/etc/resolv.conf")
         subprocess.run(["mount", "--bind", str(content), resolver_file], check=True)
         sockets: list[socket.socket] = []
@@ -282,4 +285,4 @@ if __name__ == "__main__":
     adopt_orphans()
     described = Network.from_json(json.loads(sys.argv[2]))
     assert described is not None
-    print(json.dumps(main(Path(sys.argv[1]), described)))
+    print(json.dumps(main(Path(sys.argv[1]), described, sys.argv[3])))

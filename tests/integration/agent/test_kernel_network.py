@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.walls.way_out import PROGRAMS
-from tests.integration.agent.small_internet import MACHINE, WORLD
+from tests.integration.agent.small_internet import MACHINE, RESOLVER, WORLD
 
 _UNSHARE = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
 _CALLS = {"VSOCK 1", "PACKET 3", "PACKET 2", "ALG 5", "INET 3", "abstract socket"}
@@ -36,12 +36,14 @@ def way_out() -> None:
         pytest.skip("pasta or /dev/net/tun is missing")
 
 
-def attacked(folder: Path, reach: str, allowed: Sequence[str] = ()) -> dict[str, Any]:
-    """What was tried from inside; prints a table of it."""
+def attacked(
+    folder: Path, reach: str, allowed: Sequence[str] = (), *, server: str = RESOLVER
+) -> dict[str, Any]:
+    """What was tried from inside, by a machine with this name server; prints a table of it."""
     network = json.dumps({"reach": reach, "allowed": [*allowed]})
     command = [sys.executable, "-m", "tests.integration.agent.small_internet"]
     process = subprocess.run(
-        [*_UNSHARE, *command, str(folder), network],
+        [*_UNSHARE, *command, str(folder), network, server],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -90,7 +92,9 @@ def test_with_the_internet_nothing_private_and_nothing_of_the_machine_is_reached
 @pytest.mark.usefixtures("way_out")
 def test_operators_allow_addresses_and_ports_and_no_more_is_reached(tmp_path: Path) -> None:
     allowed = ["10.9.9.9:6379", f"{MACHINE[0]}:18080", "[fd00:9::9]:80", "172.16.0.0/12"]
-    found = attacked(tmp_path, "internet", allowed)
+    found = attacked(tmp_path, "internet", allowed, server="10.9.9.9")
+    # Of a private network, as most are; at its port 53 alone.
+    assert found["resolver"] == "outside"
     shut = {"internet", "the router"}
     assert {one for one in _addresses(found) if one.split()[0] not in WORLD["internet"]} - {
         "198.51.100.1 80",

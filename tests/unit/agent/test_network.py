@@ -192,7 +192,10 @@ def test_there_is_a_way_where_the_machine_has_one(
 
 def test_no_way_leads_in_or_to_the_machines_loopback() -> None:
     for versions in ([4], [6], [4, 6]):
-        command = arguments("/proc/self/fd/9", versions)
+        command = arguments("/proc/self/fd/9", versions, own_resolver=True)
+        other = arguments("/proc/self/fd/9", versions, own_resolver=False)
+        # Answers of name servers elsewhere would come from an address that nobody asked.
+        assert ("--dns-forward" in command, "--dns-forward" in other) == (4 in versions, False)
         for ports in ("--tcp-ports", "--udp-ports", "--tcp-ns", "--udp-ns"):
             assert command[command.index(ports) + 1] == "none"
         assert {"--no-map-gw", "--netns-only", "--config-net", "--foreground"} < set(command)

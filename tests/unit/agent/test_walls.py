@@ -513,4 +513,4 @@ def test_it_ends_with_a_killed_agent(own: Path, with_a_way: Network) -> None:
 def test_where_pasta_is_missing_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway_ext.agent.walls.way_out.PROGRAMS", "/nowhere")
     with pytest.raises(OSError, match="passt"):
-        WayOut.fork(Network(Reach.INTERNET))
+        WayOut.fork(Network(Reach.INTERNET), own_resolver=True)
