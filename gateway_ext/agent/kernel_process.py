@@ -26,6 +26,7 @@ from .leases import VARIABLE as LEASES
 from .leases import leases_folder
 from .memory_limit import MemoryLimit
 from .own_code import keeps_own_code
+from .own_programs import search_path, write_own_programs
 from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
@@ -144,7 +145,9 @@ def kernel_environment(
     for name in (REACH, WHY):
         result.pop(name, None)
     if document.packages is not None and takes_packages(document):
-        result |= site_environment(document.packages.folder, result)
+        folder = document.packages.folder
+        result |= site_environment(folder, result)
+        result["PATH"] = search_path(document.directory, folder, result.get("PATH", os.defpath))
         if document.packages.end_with:
             result[END_WITH] = document.packages.end_with
         if left_out:
@@ -177,6 +180,8 @@ class ConnectionFiles:
         clear(self.file)
         # The process before may have left code there.
         clear(self.file.with_name(FOLDER))
+        if self._document.packages is not None and takes_packages(self._document):
+            write_own_programs(self._document.directory, self._document.packages.folder)
         self.credit = open_credit(self.file.with_name("credit"))
         if waits_for_credit(self._document.argv):
             self.written = open_written(self.file.with_name(FILE_NAME))

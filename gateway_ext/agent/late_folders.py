@@ -39,6 +39,7 @@ _IMPORTED_BY_KERNELS = (
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
     "jedi",
+    "pexpect",
 )
 """What ipykernel imports until it has answered its first requests, some of it from functions."""
 

@@ -43,6 +43,8 @@ TOOLS = frozenset(
 KEPT = TOOLS | {
     *("IPython", "ipykernel", "ipykernel_launcher", "jupyter_client", "jupyter_core", "comm"),
     *("zmq", "tornado", "traitlets", "debugpy", "pydevd", "matplotlib_inline"),
+    # What `!command` imports.
+    *("pexpect", "ptyprocess"),
     *("gateway_ext", "jupyter_ext"),
 }
 """Modules that are those of the environment for every kernel: what it works with itself, of which
@@ -61,14 +63,13 @@ def site_python(folder: Path) -> Path:
 
 
 def site_environment(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a kernel gets over `environment`: `pip` and the programs that it installs
-    are found first, and so is what packages have for Jupyter."""
+    """The variables that a kernel gets over `environment`, but for PATH: what packages have for
+    Jupyter is found first."""
     jupyter = [str(Path(prefix) / "share" / "jupyter") for prefix in (folder, sys.prefix)]
     if environment.get("JUPYTER_PATH"):
         jupyter.insert(0, environment["JUPYTER_PATH"])
     return {
         FOLDER: str(folder),
-        "PATH": os.pathsep.join([str(folder / "bin"), environment.get("PATH", os.defpath)]),
         "JUPYTER_PATH": os.pathsep.join(jupyter),
     }
 

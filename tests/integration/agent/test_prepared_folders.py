@@ -79,6 +79,7 @@ async def _use(page: Stream) -> None:
     info = {"type": "request", "command": "debugInfo", "seq": 1, "arguments": {}}
     request = await page.send("control", "debug_request", info)
     await until(lambda: page.of(request, "debug_reply"), 30, "the debugger's answer")
+    assert await page.run("!true\nprint(2)") == "2\n"
     failed = await page.reply(await page.execute("1 / 0"))
     assert failed["ename"] == "ZeroDivisionError"
 
@@ -107,12 +108,19 @@ def _packages(prepared: Prepared) -> None:
 def _interpreter(prepared: Prepared) -> None:
     # Makes the kernel's process become the folder's own interpreter, where it does that.
     prepared.write(site_packages(prepared.packages) / "pygments.py", "pygments among packages")
-    python = site_python(prepared.packages)
-    python.unlink()
-    trap = shlex.quote(prepared.trap("another Python"))
-    code = f"#!/bin/sh\n{sys.executable} -c {trap}\nexit 1\n"
-    python.write_text(code)
-    python.chmod(0o700)
+    site_python(prepared.packages).unlink()
+    _program(prepared, site_python(prepared.packages))
+
+
+def _programs(prepared: Prepared) -> None:
+    for name in ("sh", "bash", "true", "uname", "env"):
+        _program(prepared, prepared.packages / "bin" / name)
+
+
+def _program(prepared: Prepared, file: Path) -> None:
+    trap = shlex.quote(prepared.trap(f"{file.name} among packages"))
+    file.write_text(f"#!/bin/sh\n{sys.executable} -c {trap}\nexit 1\n")
+    file.chmod(0o700)
 
 
 def _working_folder(prepared: Prepared) -> None:
@@ -130,6 +138,7 @@ ATTACKS = {
     "IPython's profile": _ipython,
     "a module or .pth among packages": _packages,
     "an interpreter in place of that of the packages": _interpreter,
+    "programs among packages": _programs,
     "a module in the working folder": _working_folder,
 }
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway_ext.agent.kernel_process import kernel_environment, takes_packages
+from gateway_ext.agent.own_programs import search_path, write_own_programs
 from gateway_ext.agent.package_site import (
     imported_anew,
     is_empty,
     make_site,
-    site_environment,
     site_packages,
     site_python,
 )
@@ -57,7 +57,9 @@ def test_a_process_that_enters_it_sees_what_its_own_interpreter_sees(folder: Pat
 
 
 def test_pip_keeps_what_kernels_need_and_is_found_as_a_program(folder: Path) -> None:
-    environment = {**os.environ, **site_environment(folder, {"PATH": "/usr/bin:/bin"})}
+    own = folder.parent / "own"
+    write_own_programs(own, folder)
+    environment = {**os.environ, "PATH": search_path(own, folder, "/usr/bin:/bin")}
 
     def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -108,7 +110,8 @@ def test_only_kernels_of_the_agents_own_python_get_them(tmp_path: Path) -> None:
     ours = document(kernelspec=PYTHON, packages=packages)
     assert takes_packages(ours)
     environment = kernel_environment(ours, {"PATH": "/bin", "PYTHONNOUSERSITE": "1"}, 7)
-    assert environment["PATH"] == f"{tmp_path}/p/bin:/bin"
+    # What others put beside the packages, such as a `sh`, is found last.
+    assert environment["PATH"] == f"{ours.directory}/settings/bin:/bin:{tmp_path}/p/bin"
     assert environment["FLEET_PACKAGES"] == f"{tmp_path}/p"
     assert environment["FLEET_PACKAGES_END_WITH"] == "pod"
     assert environment["IPYTHONDIR"] == str(ours.directory / "settings" / "ipython")
