@@ -462,9 +462,10 @@ def test_environment_of_a_kernel(gateways: Gateways) -> None:
         assert environment["KERNEL_PROJECT"] == "demo"
         assert environment["KERNEL_NOTE"] == "x"
         assert environment["FROM_SPEC"] == "yes"
-        assert not {"FOO", "LD_PRELOAD", "JUPYTER_CONFIG_DIR"} & set(environment)
-        program = channels.run("import shutil, sys; print(shutil.which('python'), sys.executable)")
-        assert len(set(program.split())) == 1
+        assert not {"FOO", "LD_PRELOAD"} & set(environment)
+        assert f"/{kernel_id.replace('-', '')}-" in environment["JUPYTER_CONFIG_DIR"]
+        code = "import sys; !python -c 'import sys; print(sys.executable)'\nprint(sys.executable)"
+        assert len(set(channels.run(code).split())) == 1
         # Nor through the files of the processes around it.
         code = "!cat /proc/{os.getppid()}/environ"
         assert GATEWAY_SECRET not in channels.run(code)

@@ -153,7 +153,9 @@ class Labs:
 
     def command(self, number: int) -> list[str]:
         """How a lab is started."""
-        return [lab_python(), "-m", "jupyter_ext", "--no-browser"]
+        begins = (self.code / "jupyter_ext" / "__main__.py").exists()
+        # In versions before, JupyterLab is the program.
+        return [lab_python(), "-m", "jupyter_ext" if begins else "jupyterlab", "--no-browser"]
 
     def _start(self, number: int) -> ServerProcess:
         folder = self._folder(number)
