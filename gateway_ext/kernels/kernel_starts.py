@@ -10,7 +10,7 @@ from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pools import Pools
-from gateway_ext.kernels.refusal import Refusal, still_launching
+from gateway_ext.kernels.refusal import Refusal, id_taken, still_launching
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord
@@ -76,7 +76,7 @@ class KernelStarts:
         if record is None:
             record = await self._records.get(new.kernel_id)
             if record is None or record.state is KernelState.DELETED:
-                raise Refusal(409, f"kernel {new.kernel_id} was deleted: choose another id")
+                raise id_taken(new.kernel_id)
             refuse_another_start(asked, record)
             dead = record.state is KernelState.DEAD and record.owner is None
             if dead and seconds is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import agent_proxy_class, proxy_stanza
-from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.refusal import Refusal, id_taken
 from gateway_ext.ownership.kernel_records import NewKernel, Secrets
 from gateway_ext.ownership.records import KernelRecord
 from jupyter_ext.launch_options.check import OptionRefused, check_options, check_shown
@@ -172,9 +172,9 @@ def refuse_another_start(asked: NewKernel, record: KernelRecord) -> None:
     """Raises Refusal (409) unless a kernel that exists can be what somebody asks for under its id:
     in another project, of other people, or with other launch options, it is another one."""
     if record.project != asked.project:
-        raise Refusal(409, f"kernel {record.kernel_id} exists in another project")
+        raise id_taken(record.kernel_id, f"it is of the project {record.project!r}")
     if record.only_for != (asked.username if asked.personal else None):
-        raise Refusal(409, f"kernel {record.kernel_id} exists for other people: choose another id")
+        raise id_taken(record.kernel_id, "it is for other people")
     present = record.launch_options or {}
     for name, value in shown_options(asked.launch_options).items():
         there = present.get(name)

@@ -46,6 +46,15 @@ def unknown_kernel(kernel_id: str) -> Refusal:
     return Refusal(404, f"Kernel does not exist: {kernel_id}")
 
 
+def id_taken(kernel_id: str, why: str = "") -> Refusal:
+    """A new kernel cannot have this id. The answer is the same whoever has it, or had it: whoever
+    may not see that kernel learns nothing else of it. `why` is for the audit, where it is others'.
+    """
+    refusal = Refusal(409, f"the kernel id {kernel_id} is taken: choose another one")
+    refusal.for_audit = why
+    return refusal
+
+
 def still_launching(record: KernelRecord, status: LaunchStatus | None) -> Refusal:
     """The kernel does not run yet, and the caller has waited for as long as it can. `status` is of
     this gateway's launch, None if another one launches the kernel."""

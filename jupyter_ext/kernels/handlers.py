@@ -26,12 +26,13 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.audit.notes import file_object, note
+from jupyter_ext.auth.user import current_identity
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.bounded_socket import BoundedSocket
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch, seconds_to_answer
-from jupyter_ext.kernels.manager import FleetKernelManager
+from jupyter_ext.kernels.manager import FleetKernelManager, check_named_project
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.wire.routes import PERSONAL
 
@@ -60,7 +61,12 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
             raise web.HTTPError(
                 400, f"the body must be an object with the strings {', '.join(_TEXTS)}"
             )
-        note(self, **file_object(document.get("path") or ""))
+        path = document.get("path") or ""
+        note(self, **file_object(path))
+        identity = current_identity()
+        check_named_project(
+            document.get("project"), path, () if identity is None else identity.projects
+        )
         manager = cast(FleetKernelManager, self.kernel_manager)
         # Sessions know which kernel a notebook has.
         sessions = cast(Any, self.session_manager)

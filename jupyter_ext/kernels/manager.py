@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Collection
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -259,6 +260,20 @@ def project_of(path: str) -> str:
         return split_path(path)[0]
     except (ProjectNameError, ProjectPathError) as error:
         raise web.HTTPError(400, str(error)) from error
+
+
+def check_named_project(named: object, path: str, projects: Collection[str]) -> None:
+    """Raise 400 for the `project` of a start (None: it has none) that is not the one in which the
+    kernel would be: that of its `path`, or the only one of its caller's `projects`."""
+    if named is None:
+        return
+    project = project_of(path) or (next(iter(projects)) if len(projects) == 1 else "")
+    if not project or named != project:
+        raise web.HTTPError(
+            400,
+            'the project of a kernel is that of its path: send "path": "<project>/…" and leave out'
+            ' "project" (for a kernel of your own: "launch_options": {"only_for_me": true})',
+        )
 
 
 def require_role(identity: Identity | None, project: str, role: Role) -> None:

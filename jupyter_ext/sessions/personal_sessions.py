@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.patch import SessionPatch, patched
 from jupyter_ext.sessions.paths import Document, real_path
-from jupyter_ext.sessions.store import personal_rows, session_rows
+from jupyter_ext.sessions.store import moves, personal_rows, session_rows
 from jupyter_ext.sessions.store.personal_rows import ENDED
 from jupyter_ext.sessions.store.session_rows import Session
 
@@ -194,7 +195,7 @@ class PersonalSessionManager(FleetSessionManager):
                     await self.run(partial(personal_rows.forget, present=earlier))
                     await self._end_unused(earlier.kernel_id)
             else:
-                await self.run(partial(personal_rows.change, old=own, new=wanted))
+                await self._change(own, wanted)
             became, kernel = await self._started(
                 wanted, own, kernel_name, choice, another=own is not None
             )
@@ -205,7 +206,7 @@ class PersonalSessionManager(FleetSessionManager):
             raise unknown_session(session_id)
         if kernel_name is not None or kernel_id not in (None, own.kernel_id):
             return await self._back(own, wanted, others, kernel_name, kernel_id, choice, wait=wait)
-        await self.run(partial(personal_rows.change, old=own, new=wanted))
+        await self._change(own, wanted)
         own_kernel = await self._kernel(own)
         if own_kernel is None:
             raise unknown_session(session_id)
@@ -220,7 +221,7 @@ class PersonalSessionManager(FleetSessionManager):
             return
         require_role(self._identity(), own.project, Role.EDITOR)
         if own.kernel_id != ENDED and await self._is_last(own.kernel_id):
-            await self._end_kernel(own.kernel_id, launching=launching)
+            await self.end_kernel(own.kernel_id, launching=launching)
         shared = await self._shared(session_id) is not None
         await self.run(partial(personal_rows.end, present=own, shared=shared))
 
@@ -292,7 +293,7 @@ class PersonalSessionManager(FleetSessionManager):
                 kernel_name = kernel_name or kernel["name"]
         fresh = await self.run(_with_new_kernel(wanted))
         put = partial(
-            personal_rows.put, wanted=fresh, instead_of=None if own is None else own.kernel_id
+            personal_rows.put_new, wanted=fresh, instead_of=None if own is None else own.kernel_id
         )
         # Its id is written before it is started: of several who ask at once, all start the same.
         became: Session = await self.run(put)
@@ -323,6 +324,14 @@ class PersonalSessionManager(FleetSessionManager):
             if error.status_code == 409 and await self._kernel(own) is None:
                 return None
             raise
+
+    async def _change(self, own: Session, wanted: Session) -> None:
+        """Rename the caller's own session. The kernel of another one that was there ends."""
+        left = await self.run(partial(moves.move_own, old=own, new=wanted))
+        if left is not None:
+            # What is not ended now, the session sweep ends.
+            with contextlib.suppress(web.HTTPError):
+                await self.end_kernel(left)
 
     async def _give_back(self, became: Session, own: Session | None) -> None:
         """The kernel was not started: the caller has what they had before."""
@@ -379,14 +388,7 @@ class PersonalSessionManager(FleetSessionManager):
         """End the caller's kernel if none of their sessions has it any more."""
         uses = await self.run(partial(personal_rows.uses, kernel_id=kernel_id), read_only=True)
         if kernel_id != ENDED and not uses:
-            await self._end_kernel(kernel_id)
-
-    async def _end_kernel(self, kernel_id: str, *, launching: bool = False) -> None:
-        try:
-            await self.kernel_manager.shutdown_kernel(kernel_id, launching=launching)
-        except web.HTTPError as error:
-            if error.status_code != 404:
-                raise
+            await self.end_kernel(kernel_id)
 
 
 def _with_new_kernel(wanted: Session) -> Any:

@@ -114,7 +114,7 @@ class SessionSweep(LoggingConfigurable):
         await self.sessions.run(personal_rows.forget_ended)
         for kernel_id in await self.sessions.run(endings.unfinished_endings, read_only=True):
             if await self.sessions.run(partial(endings.take_ending, kernel_id=kernel_id)):
-                self.log.warning("kernel %s: completing its end for another lab", kernel_id)
+                self.log.warning("kernel %s: ending it: its last session was ended", kernel_id)
                 await self._end(kernel_id, "its last session was ended")
 
     async def _end(self, kernel_id: str, reason: str) -> None:

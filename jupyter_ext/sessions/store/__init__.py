@@ -1,5 +1,6 @@
 """All SQL of sessions and of their kernels. Every function is one step of a transaction.
 
 The layers are `document_kernels`, which the others use, then `session_rows` and `started_kernels`,
-then `starts` and `endings`. `moves` and `leases` are independent. Nothing here acts on a kernel.
+then `personal_rows`, `starts` and `endings`, then `moves`. `leases` is independent. Nothing here
+acts on a kernel.
 """

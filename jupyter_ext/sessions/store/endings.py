@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document
+from jupyter_ext.sessions.store import personal_rows
 from jupyter_ext.sessions.store.document_kernels import ending_key, lock_kernel, use_kernel
 from jupyter_ext.sessions.store.former_kernels import give_back, pending_changes
 from jupyter_ext.sessions.store.session_rows import count_sessions
@@ -115,7 +116,17 @@ def _is_used(connection: Connection, kernel_id: str) -> bool:
         kernel_start.c.state == STARTING,
         kernel_start.c.lease_until > now_utc(connection),
     )
-    return bool(count_sessions(connection, kernel_id) or connection.execute(starting).first())
+    return bool(
+        count_sessions(connection, kernel_id)
+        or personal_rows.uses(connection, kernel_id)
+        or connection.execute(starting).first()
+    )
+
+
+def end_later(connection: Connection, kernel_id: str) -> None:
+    """Record that a kernel, which has no session any more, is to end: whoever took the last one may
+    not be permitted to. The session sweep ends it, unless somebody does before."""
+    _begin_ending(connection, kernel_id, (), lease=-_LEASE)
 
 
 def forget_failed(connection: Connection, session_id: str, kernel_id: str) -> None:
@@ -139,7 +150,10 @@ def forget_failed(connection: Connection, session_id: str, kernel_id: str) -> No
 
 
 def _begin_ending(
-    connection: Connection, kernel_id: str, documents: tuple[Document, ...]
+    connection: Connection,
+    kernel_id: str,
+    documents: tuple[Document, ...],
+    lease: timedelta = _LEASE,
 ) -> Ending | None:
     connection.execute(
         delete(kernel_start).where(
@@ -153,7 +167,7 @@ def _begin_ending(
                     document=ending_key(kernel_id),
                     kernel_id=kernel_id,
                     state=ENDING,
-                    lease_until=now_utc(connection) + _LEASE,
+                    lease_until=now_utc(connection) + lease,
                     attempt=1,
                 )
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select, update
 
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store import launch_choices, personal_rows
+from jupyter_ext.sessions.store import endings, launch_choices, personal_rows
 from jupyter_ext.sessions.store.personal_rows import at_or_below
+from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.tables import ENDING, kernel_start, session
 
 
@@ -29,7 +30,9 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
     ).all()
     for row in starts:
         _move_start(connection, row.document, Document(_moved(row.path, old, new), row.type))
-    personal_rows.move(connection, project, old, new)
+    for kernel_id in personal_rows.move(connection, project, old, new):
+        # Of a file that was deleted or overwritten. Whoever renames may not end others' kernels.
+        endings.end_later(connection, kernel_id)
     sessions = connection.execute(
         select(session)
         .where(session.c.project == project, at_or_below(session.c.path, old))
@@ -48,6 +51,15 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
                 name=shown_name(row.shown_path, row.name, there, here),
             )
         )
+
+
+def move_own(connection: Connection, old: Session, new: Session) -> str | None:
+    """A person renames their own session. The kernel of another one of theirs that was there, which
+    is recorded to end."""
+    left = personal_rows.change(connection, old, new)
+    if left is not None:
+        endings.end_later(connection, left)
+    return left
 
 
 def _moved(path: str, old: str, new: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
 from jupyter_ext.sessions.store.session_rows import Session
+from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import personal_session
 
 ENDED = ""
@@ -68,6 +69,14 @@ def put(connection: Connection, wanted: Session, instead_of: str | None) -> Sess
     return of_document(connection, wanted.document, wanted.username) or wanted
 
 
+def put_new(connection: Connection, wanted: Session, instead_of: str | None) -> Session:
+    """The same, for a kernel that is to be started: it ends when no session has it."""
+    became = put(connection, wanted, instead_of)
+    if became.kernel_id == wanted.kernel_id:
+        note_kernel(connection, wanted.kernel_id)
+    return became
+
+
 def new_row(
     connection: Connection, document: Document, username: str, shown: str, name: str
 ) -> Session:
@@ -85,13 +94,14 @@ def new_row(
     )
 
 
-def change(connection: Connection, old: Session, new: Session) -> None:
-    """Rename a session; another one of its person that is there already goes."""
+def change(connection: Connection, old: Session, new: Session) -> str | None:
+    """Rename a session; another one of its person that is there already goes. The kernel that has
+    no session by that, which the caller must end."""
+    replaced: Session | None = None
     if new.document != old.document:
-        there = personal_session.c.document == new.document.key
-        connection.execute(
-            delete(personal_session).where(there, personal_session.c.username == old.username)
-        )
+        replaced = of_document(connection, new.document, old.username)
+    if replaced is not None:
+        connection.execute(delete(personal_session).where(_of(replaced)))
     connection.execute(
         update(personal_session)
         .where(_of(old))
@@ -103,6 +113,9 @@ def change(connection: Connection, old: Session, new: Session) -> None:
             type=new.type,
         )
     )
+    if replaced is None or replaced.kernel_id == ENDED or uses(connection, replaced.kernel_id):
+        return None
+    return replaced.kernel_id
 
 
 def end(connection: Connection, present: Session, *, shared: bool) -> None:
@@ -138,21 +151,20 @@ def forget_ended(connection: Connection) -> None:
     )
 
 
-def move(connection: Connection, project: str, old: str, new: str) -> None:
-    """Contents renames `old`, a file or a folder, to `new`, in the same project."""
+def move(connection: Connection, project: str, old: str, new: str) -> list[str]:
+    """Contents renames `old`, a file or a folder, to `new`, in the same project. The kernels that
+    have no session by that, as `change` says."""
     rows = connection.execute(
         select(personal_session)
         .where(personal_session.c.project == project, at_or_below(personal_session.c.path, old))
         .order_by(personal_session.c.document, personal_session.c.username)
     ).all()
+    left = []
     for row in rows:
         present = _session(row)
         here = Document(moved_path(row.path, old, new) or row.path, row.type)
-        change(
-            connection,
-            present,
-            _at(present, here),
-        )
+        left.append(change(connection, present, _at(present, here)))
+    return [kernel_id for kernel_id in left if kernel_id is not None]
 
 
 def _at(present: Session, here: Document) -> Session:

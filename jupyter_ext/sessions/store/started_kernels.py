@@ -8,7 +8,14 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
-from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session, session_kernel
+from jupyter_ext.sessions.tables import (
+    ENDING,
+    RUNNING,
+    kernel_start,
+    personal_session,
+    session,
+    session_kernel,
+)
 
 
 def note_kernel(connection: Connection, kernel_id: str) -> None:
@@ -31,12 +38,15 @@ def unused_kernels(connection: Connection) -> list[str]:
     """
     used = select(session.c.id).where(session.c.kernel_id == session_kernel.c.kernel_id)
     former = select(session.c.id).where(session.c.former_kernel == session_kernel.c.kernel_id)
+    own = select(personal_session.c.id).where(
+        personal_session.c.kernel_id == session_kernel.c.kernel_id
+    )
     busy = select(kernel_start.c.document).where(
         kernel_start.c.kernel_id == session_kernel.c.kernel_id,
         kernel_start.c.state != RUNNING,
         (kernel_start.c.state == ENDING) | (kernel_start.c.lease_until > now_utc(connection)),
     )
     query = select(session_kernel.c.kernel_id).where(
-        ~used.exists(), ~former.exists(), ~busy.exists()
+        ~used.exists(), ~former.exists(), ~own.exists(), ~busy.exists()
     )
     return list(connection.execute(query).scalars())

@@ -82,7 +82,7 @@ def test_only_its_person_uses_it_and_owners_may_end_it(gateways: Gateways) -> No
     for client, project in ((bob, "@demo"), (bob, "demo"), (ann, "demo")):
         body = {"name": "lossless", "project": project, "kernel_id": kernel_id}
         answer = client.call("POST", f"{gateways.urls[1]}/api/kernels", json=body)
-        assert (answer.status_code, "for other people" in answer.text) == (409, True)
+        assert (answer.status_code, "is taken" in answer.text) == (409, True)
     body = {"name": "lossless", "project": "@demo", "kernel_id": shared}
     assert ann.call("POST", f"{gateways.urls[0]}/api/kernels", json=body).status_code == 409
     # Lists, of which those of labs of the version before ask for nothing.

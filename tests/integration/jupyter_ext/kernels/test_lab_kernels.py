@@ -518,6 +518,10 @@ def test_a_notebook_gets_no_second_kernel_by_another_route(fleet: Fleet, ada: Cl
     # Nobody else learns of it, and a kernel without a notebook is always a new one.
     eve = fleet.gateways.client("eve", demo="viewer")
     assert eve.call("POST", f"{two}/api/kernels", json=body).status_code == 403
+    # Nor does one ask for a kernel of one's own, or in another place, and get the notebook's.
+    for named in ("@demo", "other"):
+        refused = ada.call("POST", f"{two}/api/kernels", json={**body, "project": named})
+        assert refused.status_code == 400
     folder = ada.call("POST", f"{two}/api/kernels", json={"name": "python", "path": "demo"})
     assert folder.status_code == 201
     assert folder.json()["id"] != kernel_id

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store import moves, personal_rows
+from jupyter_ext.sessions.store import endings, moves, personal_rows, started_kernels
 from jupyter_ext.sessions.store.session_rows import Session
 
 PATH = "demo/ä.ipynb"
@@ -77,6 +77,44 @@ def test_sessions_move_with_their_documents_and_stay_each_persons(database: Data
     # Not into another project, in which its kernel is not.
     database.run_blocking(partial(moves.move_documents, old="demo/b.ipynb", new="other/b.ipynb"))
     assert found(database, "demo/b.ipynb") is not None
+
+
+def test_a_kernel_that_loses_its_session_to_a_rename_is_to_end(database: Database) -> None:
+    six, seven = (put(database, fresh(database, f"demo/n{number}.ipynb")) for number in (6, 7))
+    others = put(database, fresh(database, "demo/n7.ipynb", "cid"))
+    console = Document("demo/n7-console", "console")
+    for old, new in (("n6.ipynb", "n6b.ipynb"), ("n6b.ipynb", "n7.ipynb")):
+        move = partial(moves.move_documents, old=f"demo/{old}", new=f"demo/{new}")
+        database.run_blocking(move)
+    assert found(database, "demo/n7.ipynb").kernel_id == six.kernel_id
+    assert database.run_blocking(endings.unfinished_endings) == [seven.kernel_id]
+    assert found(database, "demo/n7.ipynb", "cid").kernel_id == others.kernel_id
+    # Not one that its person still has, in a console; nor one that has ended before.
+    put(database, replace(fresh(database, console.path), type="console", kernel_id=six.kernel_id))
+    put(database, fresh(database, "demo/n8.ipynb"))
+    gone = put(database, fresh(database, "demo/n9.ipynb"))
+    database.run_blocking(partial(personal_rows.end, present=gone, shared=True))
+    for old, new in (("n8.ipynb", "n7.ipynb"), ("n7.ipynb", "n9.ipynb")):
+        move = partial(moves.move_documents, old=f"demo/{old}", new=f"demo/{new}")
+        database.run_blocking(move)
+    assert database.run_blocking(endings.unfinished_endings) == [seven.kernel_id]
+
+
+def test_a_kernel_that_was_started_for_a_person_is_used_as_long_as_they_have_a_session(
+    database: Database,
+) -> None:
+    wanted = fresh(database)
+    own = database.run_blocking(partial(personal_rows.put_new, wanted=wanted, instead_of=None))
+    release = partial(endings.release_kernel, kernel_id=own.kernel_id)
+    assert database.run_blocking(started_kernels.unused_kernels) == []
+    assert database.run_blocking(release) is None
+    # Who comes second starts none.
+    second = partial(personal_rows.put_new, wanted=fresh(database), instead_of=None)
+    assert database.run_blocking(second).kernel_id == own.kernel_id
+    database.run_blocking(partial(personal_rows.forget, present=own))
+    assert database.run_blocking(started_kernels.unused_kernels) == [own.kernel_id]
+    assert database.run_blocking(release) is not None
+    assert database.run_blocking(started_kernels.unused_kernels) == []
 
 
 def test_what_its_person_has_ended_stands_in_place_of_what_all_others_have(
