@@ -24,8 +24,8 @@ class Older:
 
 
 def id_of(entry: Document) -> str:
-    """A key's ID; that of a JWKS document is called `kid`."""
-    return str(entry.get("id") or entry.get("kid"))
+    """A key's ID; that of a public key is called `kid`. Raises KeyError if it has none."""
+    return str(entry["kid" if "kty" in entry else "id"])
 
 
 def current_of(document: Document) -> str:

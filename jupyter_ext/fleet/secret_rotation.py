@@ -12,7 +12,7 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,15 @@ from jupyter_ext.fleet.key_file import (
     with_new,
     without,
 )
+from jupyter_ext.fleet.key_formats import (
+    ENCRYPTION_KEYS,
+    PUBLIC_KEYS,
+    SHARED_SECRETS,
+    KeyFormat,
+    NoKeyError,
+    checked,
+)
+from jupyter_ext.fleet.platform_key import refuse_unknown_signer
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.platform.encryption import new_key
@@ -39,6 +48,7 @@ from jupyter_ext.platform.tokens import TokenSigner, create_private_key
 from jupyter_ext.wire.routes import ENCRYPTION_ROUTE
 
 HOUR = 3600.0
+MOST_NAMED = 3
 IN_USE_SECONDS = 60.0
 """For so long after its replacement a server may still store what it has encrypted with a key."""
 
@@ -49,6 +59,7 @@ class Key:
 
     name: str
     use: str
+    form: KeyFormat
     keep_seconds: float
     """How long the older one is accepted, unless somebody says otherwise."""
     encrypts_at: Literal["lab", "gateway"] | None = None
@@ -58,11 +69,23 @@ class Key:
 KEYS = {
     one.name: one
     for one in (
-        Key("platform", "signs tokens of the demo platform and of servers", 12 * HOUR),
-        Key("encryption", "encrypts keys of agents and environments of kernels", HOUR, "gateway"),
+        Key("platform", "signs tokens of the demo platform and of servers", PUBLIC_KEYS, 12 * HOUR),
+        Key(
+            "encryption",
+            "encrypts keys of agents and environments of kernels",
+            ENCRYPTION_KEYS,
+            HOUR,
+            "gateway",
+        ),
         # Browsers have IDs that it has marked: a login ends with its key.
-        Key("logins", "encrypts tokens of logins, marks their IDs", 12 * HOUR, "lab"),
-        Key("labs", "signs tickets of kernels, protects forms", HOUR),
+        Key(
+            "logins",
+            "encrypts tokens of logins, marks their IDs",
+            ENCRYPTION_KEYS,
+            12 * HOUR,
+            "lab",
+        ),
+        Key("labs", "signs tickets of kernels, protects forms", SHARED_SECRETS, HOUR),
     )
 }
 
@@ -90,15 +113,23 @@ class SecretRotation:
         self._settings = settings
         self._now = now
 
+    def check(self, key: Key) -> None:
+        """Raise FleetError if a key's file lacks the one in use, or holds what is no key. Where
+        values are stored, `rotate` and `drop` ask a server as well whether their key is there."""
+        self._used(key, self._document(key))
+
     def state(self, key: Key) -> KeyState:
         """Where a key stands; asks a server for what it encrypts."""
-        used = self._used(key, self._document(key))
-        older, values = self._older(key), self._values(key, "GET")
+        document = self._document(key)
+        used, older, values = self._used(key, document), self._older(key), self._values(key, "GET")
+        self._refuse_lost_keys(key, document, values)
         return KeyState(key, used, older, self._unfinished(key), values)
 
     def rotate(self, key: Key, keep_seconds: float) -> str:
         """Use a new key, and accept the older one for so long; what was done. If an older one is
-        still accepted, finishes that rotation instead of beginning another."""
+        still accepted, finishes that rotation instead of beginning another. Raises FleetError, and
+        changes nothing, if the file lacks the key in use or holds what is no key."""
+        self._refuse_lost_keys(key, self._document(key), self._values(key, "GET"))
         now = self._now()
         drop_after = now + max(keep_seconds, IN_USE_SECONDS if key.encrypts_at else 0.0)
         older = self._older(key)
@@ -117,7 +148,8 @@ class SecretRotation:
             used = self._used(key, document)
             self._write(key, with_new(document, entry, used, now, drop_after))
         self._renew_values(key)
-        return f"{key.name}: {self.state(key).current} is used from now on"
+        used = self._used(key, self._document(key))
+        return f"{key.name}: {used} is used from now on"
 
     def drop(self, key: Key, *, at_once: bool) -> list[str]:
         """Forget older keys whose time is over, or all of them; what was forgotten. Raises
@@ -134,6 +166,7 @@ class SecretRotation:
                     f"no {key.encrypts_at} answers, which has values that the older key may "
                     f"encrypt: nothing was dropped of {key.name}; try again when the fleet runs"
                 )
+            self._refuse_lost_keys(key, self._document(key), values)
             needed = sorted(one for one in ids if values.get(one))
             if needed:
                 raise FleetError(f"{key.name}: values are still encrypted with {needed[0]}")
@@ -144,6 +177,20 @@ class SecretRotation:
         # A supervisor of an earlier version may have written tokens of the older key meanwhile.
         self._renew_service_tokens(key)
         return sorted(ids)
+
+    def _refuse_lost_keys(
+        self, key: Key, document: Document, values: Mapping[str, int] | None
+    ) -> None:
+        """Raise FleetError if there are values, and the file holds none of their keys."""
+        with_values = {one for one, count in (values or {}).items() if count}
+        if with_values and with_values.isdisjoint(id_of(one) for one in document["keys"]):
+            ids = ", ".join(sorted(with_values)[:MOST_NAMED])
+            then = "a kernel was started" if key.encrypts_at == "gateway" else "somebody signed in"
+            raise FleetError(
+                f"{self._file(key)} holds none of the keys with which {key.encrypts_at}s have "
+                f"encrypted what they keep ({ids}): restore it from a backup, or put such a key "
+                f"behind the others in it. If they are lost for good, try again when {then}"
+            )
 
     def _refuse_in_use(self, key: Key, older: list[Older]) -> None:
         left = max(one.replaced for one in older) + IN_USE_SECONDS - self._now()
@@ -176,7 +223,10 @@ class SecretRotation:
 
     def _used(self, key: Key, document: Document) -> str:
         """The ID of the key that is used: what signs tokens need not be first in its file."""
-        return self._files.signer().key_id if key.name == "platform" else current_of(document)
+        if key.name != "platform":
+            return current_of(document)
+        refuse_unknown_signer(self._files)
+        return self._files.signer().key_id
 
     def _older(self, key: Key) -> list[Older]:
         document = self._document(key)
@@ -220,15 +270,14 @@ class SecretRotation:
     def _document(self, key: Key) -> dict[str, Any]:
         file = self._file(key)
         try:
-            document: dict[str, Any] = json.loads(file.read_bytes())
-            if not [id_of(one) for one in document["keys"]]:
-                raise ValueError("there is no key in it")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return checked(key.form, file.read_bytes())
+        except NoKeyError as error:
+            raise FleetError(f"{file}: {error}") from error
+        except (OSError, ValueError, RecursionError) as error:
             raise FleetError(
                 f"{file} cannot be read ({error}): restore it from a backup, or run "
                 "`jupyter fleet up` if it is missing"
             ) from error
-        return document
 
     def _write(self, key: Key, document: dict[str, Any]) -> None:
         write_private(self._file(key), json.dumps(document, indent=2))

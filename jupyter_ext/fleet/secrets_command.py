@@ -64,6 +64,9 @@ def run_secrets(options: argparse.Namespace, data_dir: DataDir, settings: Settin
             print(_would(options.action, rotation.state(key), options.keep))
         return 0
     with data_dir.locked():
+        # Nothing is done to the first key if the last one's file is broken.
+        for key in keys:
+            rotation.check(key)
         act = _rotate if options.action == "rotate" else _drop
         for key in keys:
             done = act(rotation, key, options.keep)

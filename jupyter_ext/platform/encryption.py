@@ -50,7 +50,7 @@ class SecretBox:
 
     def __init__(self, keys_file: Path) -> None:
         try:
-            self._keys = ReloadedFile(Path(keys_file), _parse_keys)
+            self._keys = ReloadedFile(Path(keys_file), parse_encryption_keys)
         except (OSError, ValueError) as error:
             raise EncryptionKeysError(
                 f"{keys_file}: no encryption keys can be read from it ({error})"
@@ -105,7 +105,8 @@ def new_key() -> dict[str, str]:
     return {"id": secrets.token_hex(4), "key": Fernet.generate_key().decode()}
 
 
-def _parse_keys(data: bytes) -> dict[str, _Key]:
+def parse_encryption_keys(data: bytes) -> dict[str, _Key]:
+    """The keys of a file, by ID; raises ValueError."""
     try:
         entries = json.loads(data)["keys"]
         keys = {str(entry["id"]): _key(entry["key"]) for entry in entries}

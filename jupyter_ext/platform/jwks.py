@@ -72,6 +72,18 @@ def parse_keys(document: Any) -> dict[str, jwt.PyJWK]:
     return keys
 
 
+def is_of_another_type(entry: Mapping[str, Any]) -> bool:
+    """Whether it is a public key of a type that we do not support, as platforms may publish."""
+    kty, crv, algorithm = entry.get("kty"), entry.get("crv"), entry.get("alg")
+    if not isinstance(kty, str) or not kty or kty == "oct" or entry.get("d"):
+        return False
+    if isinstance(algorithm, str):
+        return algorithm not in ALGORITHMS
+    if kty in ("EC", "OKP"):
+        return isinstance(crv, str) and crv not in ("P-256", "Ed25519")
+    return kty != "RSA"
+
+
 _MEMBERS = frozenset(
     {
         *("jwks_url", "issuer", "audience", "algorithms", "leeway"),

@@ -81,7 +81,10 @@ GROUPS = (
                 for n in ("check", "effective", "quantities", "schema_merge", "shown")
             ),
             *(f"jupyter_ext/audit/{n}.py" for n in ("audited_calls", "event_pace")),
-            *(f"jupyter_ext/fleet/{n}.py" for n in ("key_file", "quantities", "rollout")),
+            *(
+                f"jupyter_ext/fleet/{n}.py"
+                for n in ("key_file", "key_formats", "quantities", "rollout")
+            ),
             "jupyter_ext/sessions/paths.py",
         ),
         (
@@ -91,7 +94,10 @@ GROUPS = (
             "tests/unit/jupyter_ext/launch_options",
             *(
                 f"tests/unit/jupyter_ext/fleet/test_{n}.py"
-                for n in ("limits", "rollout", "roll_out", "secret_rotation", "settings")
+                for n in (
+                    *("key_formats", "limits", "rollout", "roll_out"),
+                    *("secret_rotation", "settings"),
+                )
             ),
             *(f"tests/unit/jupyter_ext/platform/test_{n}.py" for n in ("safe_logs", "projects")),
             "tests/unit/jupyter_ext/sessions/test_session_paths.py",

@@ -94,7 +94,8 @@ class KernelRequests:
         """The kernel's process is given this user's message now. Pages learn of a new user before
         anything that their code says."""
         kind = str(_content(parts[0]).get("msg_type"))
-        if leaves_traces(kind, parts[3], len(parts) - 4) and self._people.used(self._process, user):
+        is_use = leaves_traces(channel, kind, parts[3], len(parts) - 4)
+        if is_use and self._people.used(self._process, user):
             self._tell_people()
         waiting = _unanswered(session, channel, parts)
         if waiting is None:

@@ -31,12 +31,15 @@ _ASK_ONLY = frozenset(
 _WIDGET_CONTROL = "jupyter.widget.control"
 
 
-def leaves_traces(message_type: str, content: bytes, buffers: int = 0) -> bool:
+def leaves_traces(channel: str, message_type: str, content: bytes, buffers: int = 0) -> bool:
     """Whether a client's message may run code or change something in the kernel's process.
 
     False only for what runs nothing, or says nothing that its sender could have chosen: pages send
     such by themselves when somebody opens them, and that makes nobody a user of the kernel.
     """
+    if channel == "stdin":
+        # `input()` takes the value of any message there, whatever its type and whoever has sent it.
+        return True
     if message_type in _ASK_ONLY:
         return False
     if buffers or len(content) > _LONGEST_READ:

@@ -34,7 +34,7 @@ CONTROL = "jupyter.widget.control"
     ],
 )
 def test_what_a_page_sends_by_itself_makes_nobody_a_user(kind: str, content: Any) -> None:
-    assert not leaves_traces(kind, json.dumps(content).encode())
+    assert not leaves_traces("shell", kind, json.dumps(content).encode())
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,43 @@ def test_what_a_page_sends_by_itself_makes_nobody_a_user(kind: str, content: Any
     ],
 )
 def test_what_may_run_or_change_something_does(kind: str, content: Any) -> None:
-    assert leaves_traces(kind, json.dumps(content).encode())
+    assert leaves_traces("shell", kind, json.dumps(content).encode())
+
+
+# ipykernel's `input()` looks at the value alone, and reads what any client sends.
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("input_reply", {}),
+        ("kernel_info_request", {}),
+        ("comm_msg", {"data": {"method": "request_states"}}),
+        ("debug_request", {"command": "debugInfo"}),
+    ],
+)
+def test_who_sends_text_into_the_cell_of_another_is_named_before_the_kernel_has_it(
+    kind: str, more: Any
+) -> None:
+    agent = Agent()
+    messages = ClientMessages(Sessions(), agent.requests)
+    channels: Any = Channels(agent)
+
+    def send(user: str, channel: str, kind: str, content: dict[str, Any]) -> None:
+        read = messages.read(user, make_message(user, channel, kind, b"{}", content), user)
+        assert read is not None
+        messages.pass_on(read, channels)
+
+    send("ann", "shell", "execute_request", {"code": "eval(input())"})
+    send("bob", "stdin", kind, {"value": "bob()", **more})
+    assert told(agent)[-1] == agent.requests.people == {"process": 1, "users": ["ann", "bob"]}
+    assert channels.given[-1] == agent.journal.last
 
 
 def test_what_cannot_be_read_or_has_buffers_does() -> None:
     asking = json.dumps({"comm_id": "c", "data": {"method": "request_states"}}).encode()
-    assert not leaves_traces("comm_msg", asking)
-    assert leaves_traces("comm_msg", asking, buffers=1)
-    assert leaves_traces("comm_msg", b"no JSON")
-    assert leaves_traces("comm_msg", asking[:-1] + b" " * 2**16 + b"}")
+    assert not leaves_traces("shell", "comm_msg", asking)
+    assert leaves_traces("shell", "comm_msg", asking, buffers=1)
+    assert leaves_traces("shell", "comm_msg", b"no JSON")
+    assert leaves_traces("shell", "comm_msg", asking[:-1] + b" " * 2**16 + b"}")
 
 
 def test_each_process_has_its_own_users() -> None:

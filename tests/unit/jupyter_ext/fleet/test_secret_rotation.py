@@ -9,15 +9,13 @@ import jwt
 import pytest
 
 from jupyter_ext.fleet import secret_rotation
-from jupyter_ext.fleet.calls import CallFailed
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.key_file import current_of, id_of, older_of, with_new, without
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.secret_rotation import IN_USE_SECONDS, KEYS, SecretRotation
 from jupyter_ext.fleet.secrets_command import drop_due
-from jupyter_ext.fleet.settings import Settings
-from jupyter_ext.platform.encryption import SecretBox, new_key
+from jupyter_ext.platform.encryption import new_key
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.shared_secrets import SharedSecrets
 from jupyter_ext.platform.tokens import (
@@ -26,35 +24,7 @@ from jupyter_ext.platform.tokens import (
     TokenVerifier,
     create_private_key,
 )
-
-SETTINGS = Settings(ports={f"{kind}-{n}": 1 for kind in ("lab", "gateway") for n in (1, 2)})
-
-
-class Servers:
-    """What encrypts values, instead of labs and gateways."""
-
-    def __init__(self, files: SecretFiles) -> None:
-        self.files = files
-        self.away = False
-        self.stuck = ""
-        self.boxes = {
-            "lab": SecretBox(files.login_keys),
-            "gateway": SecretBox(files.encryption_keys),
-        }
-        self.values = {name: [box.encrypt(b"a")] for name, box in self.boxes.items()}
-
-    def call(self, method: str, url: str, token: str) -> Any:
-        if self.away:
-            raise CallFailed("away", None)
-        kind = TokenVerifier(self.files.token_keys).verify(token).service
-        assert kind is not None
-        box = self.boxes[kind]
-        if method == "POST":
-            self.values[kind] = [box.renewed(one) for one in self.values[kind]]
-        counts = dict.fromkeys(box.key_ids(), 0)
-        for one in self.values[kind] + ([f"{self.stuck}:x"] if self.stuck else []):
-            counts[one.partition(":")[0]] = 1
-        return {"values": counts}
+from tests.unit.jupyter_ext.fleet.keys_of_a_fleet import SETTINGS, Servers, file_of
 
 
 @pytest.fixture
@@ -120,19 +90,14 @@ def test_a_key_that_is_used_is_no_older_one_wherever_it_stands() -> None:
 def test_keys_that_an_operator_has_added_stay(
     rotation: SecretRotation, files: SecretFiles, clock: Clock, name: str, in_front: bool
 ) -> None:
-    file = {
-        "platform": files.token_keys,
-        "encryption": files.encryption_keys,
-        "logins": files.login_keys,
-        "labs": files.shared_secrets,
-    }[name]
+    file = file_of(files, name)
     document = json.loads(file.read_bytes())
     own = document["keys"][0]
     if name == "platform":
         create_private_key(files.folder / "of_the_operator.pem")
         added = TokenSigner(files.folder / "of_the_operator.pem").public_key
     else:
-        added = new_key()
+        added = {"id": "added", "key": "0f" * 32} if name == "labs" else new_key()
     document["keys"] = [added, own] if in_front else [own, added]
     write_private(file, json.dumps(document))
     rotation.rotate(KEYS[name], 60.0)
