@@ -464,7 +464,7 @@ def test_environment_of_a_kernel(gateways: Gateways) -> None:
         assert environment["FROM_SPEC"] == "yes"
         assert not {"FOO", "LD_PRELOAD"} & set(environment)
         assert f"/{kernel_id.replace('-', '')}-" in environment["JUPYTER_CONFIG_DIR"]
-        code = "import sys; !python -c 'import sys; print(sys.executable)'\nprint(sys.executable)"
+        code = "!python -c 'import sys; print(sys.executable)'\nimport sys; print(sys.executable)"
         assert len(set(channels.run(code).split())) == 1
         # Nor through the files of the processes around it.
         code = "!cat /proc/{os.getppid()}/environ"
