@@ -352,7 +352,12 @@ def login_link_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``login-link``: see `parser`."""
     settings = known_settings(data_dir)
     token = demo_token(data_dir, options.user, options.project, options.expires)
-    print(login_link(settings, token))
+    try:
+        print(login_link(settings, token))
+    except FleetError as error:
+        if not Supervisor(data_dir).states():
+            raise FleetError(f"the {not_running(data_dir)}") from error
+        raise
     return 0
 
 

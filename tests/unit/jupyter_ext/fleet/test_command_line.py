@@ -59,6 +59,7 @@ def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
         (["logs", "lab-9"], "logs"),
         (["down", "--kernels"], "is not running"),
         (["kernels"], "is not running: `jupyter fleet up` starts it"),
+        (["login-link", "ada"], "is not running: `jupyter fleet up` starts it"),
         (["drain", "gateway-1"], "is not running: `jupyter fleet up` starts it"),
         (["kernel", "k", "--gone"], "is not running: `jupyter fleet up` starts it"),
         (
