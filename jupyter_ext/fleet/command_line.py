@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_ext.fleet.browser_address import check_listen
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.cluster_answers import cluster_answers, warnings
 from jupyter_ext.fleet.data_dir import DataDir
@@ -197,6 +198,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     told = told_settings(vars(options), os.environ)
     # Report a wrong option before creating anything.
     Settings().changed(told)
+    check_listen(told["listen"] or None)
     data_dir.create()
     with data_dir.locked():
         kept = load_settings(data_dir)

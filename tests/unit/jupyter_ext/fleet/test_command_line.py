@@ -104,6 +104,13 @@ def test_what_the_operating_system_refuses_is_one_line(
     assert advice in said
 
 
+def test_a_wrong_address_is_said_before_a_running_fleet_is_looked_at(capsys, known, monkeypatch):
+    runs = {"front": ProcessState("front", "running", 17)}
+    monkeypatch.setattr(command_line.Supervisor, "states", lambda _: runs)
+    assert main(["up", "--listen", "300.1.1.1", "--data-dir", str(known.root)]) == 1
+    assert "--listen 300.1.1.1 is not an IP address" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_said_by_up(capsys, known, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
