@@ -13,30 +13,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway_ext.agent.walls.network import REACH, WHY, Reach
+from gateway_ext.kernel_tools.name_look_up import is_unanswered
 
 _REFUSED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Called by IPython."""
-    words = words_about_network(os.environ)
-    if not words:
+    if not words_about_network(os.environ):
         return
 
     def say(result: Any) -> None:
-        if is_of_network(result.error_in_exec):
+        error = result.error_in_exec
+        if is_of_network(error):
             shell.events.unregister("post_run_cell", say)
+            unanswered = any(is_unanswered(one) for one in _chain(error))
+            words = words_about_network(os.environ, unanswered=unanswered)
             print(words, file=sys.stderr, flush=True)
 
     shell.events.register("post_run_cell", say)
 
 
-def words_about_network(environment: Mapping[str, str]) -> str:
-    """What this kernel reaches; empty if it is what its machine reaches."""
+def words_about_network(environment: Mapping[str, str], *, unanswered: bool = False) -> str:
+    """What this kernel reaches; empty if it is what its machine reaches. With `unanswered`, no name
+    server has answered it."""
     reach, why = environment.get(REACH, ""), environment.get(WHY, "")
     if reach == Reach.NONE:
         because = f" ({why})" if why else ""
         return f"This kernel reaches no network{because}. Whoever runs the fleet can change that."
+    if reach == Reach.INTERNET and unanswered:
+        return (
+            "No name server answers this kernel, which asks those that its machine had when the "
+            "kernel started. If the machine's network has changed since, restart the kernel; else "
+            "whoever runs the fleet can look why they do not answer."
+        )
     if reach == Reach.INTERNET:
         return (
             "This kernel reaches the internet, but no private network and nothing of its machine. "

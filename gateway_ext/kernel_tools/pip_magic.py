@@ -10,11 +10,16 @@ import os
 import shlex
 import site
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway_ext.agent.package_site import END_WITH, FOLDER, LEFT_OUT, site_packages, site_python
+from gateway_ext.kernel_tools.name_look_up import no_server_answers
 from gateway_ext.kernel_tools.network_words import words_about_network
+
+_PYPI = "pypi.org"
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -33,12 +38,23 @@ def load_ipython_extension(shell: Any) -> None:
         if shell.user_ns.get("_exit_code") == 0:
             words = words_after(line, folder, os.environ.get(END_WITH, ""))
             print(words, end="\n" if words else "")
-        elif words := words_about_network(os.environ):
+        elif words_about_network(os.environ):
+            # What pip has met is in its output alone.
+            unanswered = no_server_answers(index_host(os.environ))
+            words = words_about_network(os.environ, unanswered=unanswered)
             print(words, file=sys.stderr, flush=True)
 
     shell.register_magic_function(pip, "line", "pip")
     if LEFT_OUT in os.environ:
         _say_once(shell, words_without_packages(os.environ[LEFT_OUT], folder))
+
+
+def index_host(environment: Mapping[str, str]) -> str:
+    """Where pip looks for packages."""
+    try:
+        return urlsplit(environment.get("PIP_INDEX_URL", "")).hostname or _PYPI
+    except ValueError:
+        return _PYPI
 
 
 def words_after(line: str, folder: Path, end_with: str) -> str:

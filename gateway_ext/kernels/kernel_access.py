@@ -39,10 +39,6 @@ def is_listed(identity: Identity, project: str, person: str | None, wanted: str)
     return wanted == MINE and identity.service is None and identity.user == person
 
 
-def _served_alone(served: str | None) -> Refusal:
-    return Refusal(403, f"this fleet runs code of {served} alone: {WHY_ONE_USER}")
-
-
 class KernelAccess:
     """What callers may do with kernels, and what those learn who may not.
 
@@ -97,7 +93,7 @@ class KernelAccess:
                 f"start one, then you can use this kernel. {WHY_ONE_USER}",
             )
         if served not in (None, identity.user):
-            raise _served_alone(served)
+            raise self._served_alone(served)
 
     async def claim(self, identity: Identity) -> None:
         """The caller starts a kernel, and nothing is wrong with that: a fleet that serves nobody
@@ -106,7 +102,7 @@ class KernelAccess:
             return
         served = await self._only_user.claim(identity.user)
         if served != identity.user:
-            raise _served_alone(served)
+            raise self._served_alone(served)
 
     def met(self, identity: Identity, project: str) -> None:
         """Remember, beside all else, that the caller has a role in a project, if that is so."""
@@ -117,6 +113,12 @@ class KernelAccess:
         if pair not in self._being_written and not self._members.is_written(*pair):
             self._being_written.add(pair)
             self._background.start(self._write(*pair))
+
+    def _served_alone(self, served: str | None) -> Refusal:
+        if self._only_user is not None and self._only_user.is_named:
+            # Whatever kernels run as: it is what the operator wants.
+            return Refusal(403, f"the operator lets only {served} run code here")
+        return Refusal(403, f"this fleet runs code of {served} alone: {WHY_ONE_USER}")
 
     async def _was_member(self, identity: Identity, project: str) -> bool:
         return self._members.is_written(identity.user, project) or (

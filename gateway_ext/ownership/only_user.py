@@ -16,6 +16,8 @@ class OnlyUser:
     def __init__(self, database: Database, named: str = "") -> None:
         """`named` is whom the operator names."""
         self._database = database
+        self.is_named = bool(named)
+        """Whether it is the operator who names the user."""
         self._known = named or None
 
     async def served(self) -> str | None:

@@ -13,6 +13,7 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.socket_login import SocketLogin
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import NOT_ACCEPTED, OF_STATUS
+from jupyter_ext.wire.close_reason import close_reason
 
 # Names of event fields that hold a path, in the schemas of jupyter_server.
 _PATHS = ("path", "source_path")
@@ -40,7 +41,9 @@ class FleetEventsHandler(SubscribeWebsocket):
             self.close(NOT_ACCEPTED, "sign in first")
             return
         self._login = self.identity_provider.watch(  # type: ignore[attr-defined]
-            self, user.identity, lambda end: self.close(OF_STATUS[end.status], end.reason)
+            self,
+            user.identity,
+            lambda end: self.close(OF_STATUS[end.status], close_reason(end.reason)),
         )
         super().open()
 

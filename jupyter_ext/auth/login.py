@@ -28,6 +28,7 @@ from jupyter_ext.auth.login_page import (
     page,
 )
 from jupyter_ext.auth.request_origin import Origin, foreign, led_by_a_page
+from jupyter_ext.auth.sign_in_question import question
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.logins.logins import LoginsAway
 from jupyter_ext.platform.tokens import Identity, TokenError
@@ -54,7 +55,8 @@ class FleetLoginHandler(LoginFormHandler):
 
     @allow_unauthenticated
     async def get(self) -> None:
-        """Log in with `?token=` that a person has typed, or show a form.
+        """Log in with `?token=` that a person has typed, unless somebody else is signed in; or show
+        a form.
 
         `?start` begins at the platform, which leads back with `?code=` and `&state=`. With
         `?again`, users who are already logged in get the form, too. `?done` is shown at the
@@ -69,10 +71,8 @@ class FleetLoginHandler(LoginFormHandler):
             self._start()
         elif code:
             await self._ask_with_code(code)
-        elif token and led_by_a_page(self.request.headers):
-            self._ask(CONFIRM, self._verified(token), "token", token.strip())
         elif token:
-            await self._log_in(token)
+            await self._ask_with_token(token)
         elif self.current_user and done:
             name = xhtml_escape(self.current_user.display_name or "")
             self._answer("signed in", DONE.format(name=name))
@@ -129,13 +129,37 @@ class FleetLoginHandler(LoginFormHandler):
             self.set_status(403)
             self._show("this sign-in was not begun in this browser, or long ago: begin again here")
             return
-        if state:
+        identity = self._verified(token)
+        if identity is None:
+            return
+        other = self._other_than(identity)
+        led = bool(state) or led_by_a_page(self.request.headers)
+        why = question(identity.display_name, other, led=led)
+        if state and not other:
             text = CAME_BACK
-        elif led_by_a_page(self.request.headers):
+        elif why:
             text = CONFIRM
         else:
             text = GO_ON
-        self._ask(text, self._verified(token), "code", code)
+        self._ask(text, identity, why, "code", code)
+
+    async def _ask_with_token(self, token: str) -> None:
+        identity = self._verified(token)
+        if identity is None:
+            return
+        led = led_by_a_page(self.request.headers)
+        why = question(identity.display_name, self._other_than(identity), led=led)
+        if why:
+            self._ask(CONFIRM, identity, why, "token", token.strip())
+        else:
+            await self._log_in(token)
+
+    def _other_than(self, identity: Identity) -> str:
+        """Who else is signed in with this browser; empty for nobody."""
+        user = self.current_user
+        if user is None or user.username == identity.user:
+            return ""
+        return str(user.display_name or user.username)
 
     async def _of_code(self, found: Awaitable[str | None]) -> str | None:
         """The token of a code; without one the form says why there is none."""
@@ -159,13 +183,11 @@ class FleetLoginHandler(LoginFormHandler):
             self._show(str(error))
             return None
 
-    def _ask(self, text: str, identity: Identity | None, kind: str, value: str) -> None:
-        """Show whose link it is: another page may sign its reader in as somebody who wants to see
-        what they do."""
-        if identity is None:
-            return
+    def _ask(self, text: str, identity: Identity, why: str, kind: str, value: str) -> None:
+        """Show whose link it is."""
         form = text.format(
             name=xhtml_escape(identity.display_name),
+            why=xhtml_escape(why),
             action=xhtml_escape(url_path_join(self.base_url, "login")),
             next=xhtml_escape(self.get_argument("next", "")),
             kind=kind,

@@ -40,8 +40,7 @@ DONE = """
 
 CONFIRM = """
   <h1>Sign in as {name}?</h1>
-  <p>A link has led you here. If you did not expect this name, close this tab: {name} can see
-  what you do after you have signed in.</p>
+  <p>{why}</p>
   <form method="post" action="{action}">
     <input type="hidden" name="next" value="{next}">
     <input type="hidden" name="{kind}" value="{value}">

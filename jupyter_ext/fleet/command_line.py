@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_ext.fleet.browser_address import check_listen
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.cluster_answers import cluster_answers, warnings
 from jupyter_ext.fleet.data_dir import DataDir
@@ -197,6 +198,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     told = told_settings(vars(options), os.environ)
     # Report a wrong option before creating anything.
     Settings().changed(told)
+    check_listen(told["listen"] or None)
     data_dir.create()
     with data_dir.locked():
         kept = load_settings(data_dir)
@@ -352,7 +354,12 @@ def login_link_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``login-link``: see `parser`."""
     settings = known_settings(data_dir)
     token = demo_token(data_dir, options.user, options.project, options.expires)
-    print(login_link(settings, token))
+    try:
+        print(login_link(settings, token))
+    except FleetError as error:
+        if not Supervisor(data_dir).states():
+            raise FleetError(f"the {not_running(data_dir)}") from error
+        raise
     return 0
 
 

@@ -81,8 +81,10 @@ def network_notice(settings: Settings, python: Path, data_dir: DataDir, *, as_ro
     """What an operator must know of the network of kernels with walls; empty if there is nothing to
     know."""
     wanted = settings.kernel_network
-    if settings.kernel_walls == "none" or wanted == "none":
+    if settings.kernel_walls == "none":
         return ""
+    if wanted == "none":
+        return "Kernels reach no network (--kernel-network none), so that %pip installs nothing"
     if wanted == "host":
         return "Kernels reach every port of this machine, and whatever it reaches"
     why_not = why_no_network("internet", python, data_dir, as_root=as_root)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,12 @@ class ProcessStat:
     """The parent's process id."""
     started: int
     """In clock ticks since boot; distinguishes two processes that had the same pid."""
+
+    @property
+    def age(self) -> float:
+        """For how many seconds it has run."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.started / ticks
 
     @classmethod
     def parse(cls, text: str) -> ProcessStat:

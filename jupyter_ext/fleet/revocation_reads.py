@@ -14,6 +14,9 @@ from jupyter_ext.wire.routes import REVOCATIONS_ROUTE
 
 LATE_SECONDS = 10.0
 """Gateways ask a lab every two seconds; one that has not heard from any for so long has trouble."""
+YOUNG_SECONDS = 30.0
+"""For so long after its start it is no trouble that a gateway has not heard from any: labs may be
+starting as well."""
 _ANSWER_SECONDS = 2.0
 
 
@@ -40,12 +43,17 @@ def revocation_reads(
         return dict(zip(names, threads.map(ask, names), strict=True))
 
 
-def reads_line(reads: Mapping[str, Mapping[str, Any] | None]) -> str:
-    """The same for people; empty without gateways."""
-    return f"Revocations: {'; '.join(_said(reads))}" if reads else ""
+def reads_line(
+    reads: Mapping[str, Mapping[str, Any] | None], ages: Mapping[str, float | None]
+) -> str:
+    """The same for people; empty without gateways. `ages` has for how many seconds each has run,
+    None if that is not known."""
+    return f"Revocations: {'; '.join(_said(reads, ages))}" if reads else ""
 
 
-def _said(reads: Mapping[str, Mapping[str, Any] | None]) -> Iterator[str]:
+def _said(
+    reads: Mapping[str, Mapping[str, Any] | None], ages: Mapping[str, float | None]
+) -> Iterator[str]:
     for name, read in reads.items():
         if read is None:
             yield f"{name} does not say whether it reads them"
@@ -53,6 +61,12 @@ def _said(reads: Mapping[str, Mapping[str, Any] | None]) -> Iterator[str]:
         age, problem = read["read_seconds_ago"], read["problem"]
         if age is not None and age < LATE_SECONDS:
             yield f"{name} read them {age:.0f} s ago"
+        elif age is None and _is_young(ages.get(name)):
+            yield f"{name} has not read them yet, because it has just started"
         else:
             since = "never read them" if age is None else f"has not read them for {age:.0f} s"
             yield f"{name} {since} ({problem or 'no reason is known'})"
+
+
+def _is_young(age: float | None) -> bool:
+    return age is not None and age < YOUNG_SECONDS

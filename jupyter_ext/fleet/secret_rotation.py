@@ -154,22 +154,9 @@ class SecretRotation:
     def drop(self, key: Key, *, at_once: bool) -> list[str]:
         """Forget older keys whose time is over, or all of them; what was forgotten. Raises
         FleetError while something needs one of them."""
-        older = self._older(key)
-        ids = {one.id for one in older} if at_once else due(older, self._now())
+        ids = self.droppable(key, at_once=at_once)
         if not ids:
             return []
-        if key.encrypts_at is not None:
-            self._refuse_in_use(key, [one for one in older if one.id in ids])
-            values = self._values(key, "POST")
-            if values is None:
-                raise FleetError(
-                    f"no {key.encrypts_at} answers, which has values that the older key may "
-                    f"encrypt: nothing was dropped of {key.name}; try again when the fleet runs"
-                )
-            self._refuse_lost_keys(key, self._document(key), values)
-            needed = sorted(one for one in ids if values.get(one))
-            if needed:
-                raise FleetError(f"{key.name}: values are still encrypted with {needed[0]}")
         # A rotation may have been killed before it signed the servers' tokens with the new key.
         self._renew_service_tokens(key)
         document = self._document(key)
@@ -177,6 +164,25 @@ class SecretRotation:
         # A supervisor of an earlier version may have written tokens of the older key meanwhile.
         self._renew_service_tokens(key)
         return sorted(ids)
+
+    def droppable(self, key: Key, *, at_once: bool) -> set[str]:
+        """The IDs of older keys that `drop` would forget; raises as it does, and forgets none."""
+        older = self._older(key)
+        ids = {one.id for one in older} if at_once else due(older, self._now())
+        if not ids or key.encrypts_at is None:
+            return ids
+        self._refuse_in_use(key, [one for one in older if one.id in ids])
+        values = self._values(key, "POST")
+        if values is None:
+            raise FleetError(
+                f"{key.name}: no {key.encrypts_at} answers, which has values that the older key "
+                "may encrypt: try again when the fleet runs"
+            )
+        self._refuse_lost_keys(key, self._document(key), values)
+        needed = sorted(one for one in ids if values.get(one))
+        if needed:
+            raise FleetError(f"{key.name}: values are still encrypted with {needed[0]}")
+        return ids
 
     def _refuse_lost_keys(
         self, key: Key, document: Document, values: Mapping[str, int] | None

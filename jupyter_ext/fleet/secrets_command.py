@@ -19,6 +19,8 @@ from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.table import table
 
 LONGEST_KEEP = 30 * 86400
+_LONGEST_ID = 16
+"""Characters of an ID in a table: those of the platform's keys are thumbprints."""
 
 
 def secrets_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +69,8 @@ def run_secrets(options: argparse.Namespace, data_dir: DataDir, settings: Settin
         # Nothing is done to the first key if the last one's file is broken.
         for key in keys:
             rotation.check(key)
+        if options.action == "drop":
+            _refuse_a_part(rotation, keys)
         act = _rotate if options.action == "rotate" else _drop
         for key in keys:
             done = act(rotation, key, options.keep)
@@ -82,6 +86,15 @@ def _rotate(rotation: SecretRotation, key: Key, keep: float | None) -> str:
         dropped = rotation.drop(key, at_once=True)
         return f"{done}; no longer accepted: {', '.join(dropped)}" if dropped else done
     return done
+
+
+def _refuse_a_part(rotation: SecretRotation, keys: list[Key]) -> None:
+    """Raise `FleetError` unless older ones of all these keys can be dropped now."""
+    try:
+        for key in keys:
+            rotation.droppable(key, at_once=True)
+    except FleetError as error:
+        raise FleetError(f"nothing was dropped, because not all can be now: {error}") from error
 
 
 def _drop(rotation: SecretRotation, key: Key, keep: float | None) -> str:
@@ -135,7 +148,7 @@ def _older_text(older: Older, values: dict[str, int] | None) -> str:
 
 
 def _with_count(key_id: str, values: dict[str, int] | None) -> str:
-    short = key_id[:12]
+    short = key_id if len(key_id) <= _LONGEST_ID else f"{key_id[: _LONGEST_ID - 1]}…"
     return short if values is None else f"{short} ({values.get(key_id, 0)} values)"
 
 

@@ -15,6 +15,7 @@ from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.login_link import demo_token, login_link
 from jupyter_ext.fleet.member import Member
 from jupyter_ext.fleet.option import shown_url
+from jupyter_ext.fleet.process_stat import ProcessStat
 from jupyter_ext.fleet.revocation_reads import reads_line, revocation_reads
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
@@ -31,7 +32,8 @@ def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict
     gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
     no gateway answers. ``pooled`` is how many wait for users in pools. ``clusters`` says how
     clusters answer (`cluster_answers`); it is None if no gateway knows. A gateway's ``revocations``
-    say whether it reads them (`revocation_reads`); None if it does not answer that.
+    say whether it reads them (`revocation_reads`); None if it does not answer that. Its
+    ``age_seconds`` say for how long it has run.
     """
     states = Supervisor(data_dir).states()
     ask = partial(first_answer, data_dir, settings, "gateway", seconds=ANSWER_SECONDS)
@@ -58,6 +60,7 @@ def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict
     reads = revocation_reads(data_dir, settings, asked)
     for one in own:
         one["revocations"] = reads.get(one["name"])
+        one["age_seconds"] = _age(one["pid"])
         if settings.advertise is not None:
             one["advertised_url"] = settings.advertised_url(one["name"])
     document = {
@@ -91,6 +94,11 @@ def describe(
     }
 
 
+def _age(pid: int | None) -> float | None:
+    stat = None if pid is None else ProcessStat.of(pid)
+    return None if stat is None else round(stat.age, 1)
+
+
 def external(role: str, url: str) -> dict[str, Any]:
     """What the fleet uses but does not run."""
     return {"name": role, "role": role, "pid": None, "url": shown_url(url), "state": "external"}
@@ -108,7 +116,8 @@ def as_table(document: dict[str, Any], settings: Settings) -> str:
     lines = [answer_line(one, settings) for one in document.get("clusters") or ()]
     running = [one for one in document["processes"] if one["state"] == "running"]
     reads = {one["name"]: one["revocations"] for one in running if "revocations" in one}
-    lines.append(reads_line(reads))
+    ages = {one["name"]: one.get("age_seconds") for one in running}
+    lines.append(reads_line(reads, ages))
     processes = "\n\n".join(filter(None, (table(rows), "\n".join(filter(None, lines)))))
     counts = document.get("kernels")
     if counts is None:

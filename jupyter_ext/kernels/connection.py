@@ -28,13 +28,12 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import FINAL, OF_STATUS, OWNER_CHANGES, TOO_MUCH
+from jupyter_ext.wire.close_reason import close_reason
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 
 _PATIENCE_BEFORE_OPENING = 2.0
-# The reason of a close frame has room for 123 bytes.
-_LONGEST_REASON = 100
 _MOST_BEFORE_WORDS = 5.0
 """A page that connects again by itself is told after so many seconds what it waits for."""
 _AROUND_A_MESSAGE = 64 * 1024
@@ -258,9 +257,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
     def _close_page(self, code: int, reason: str) -> None:
         self.log.info("Kernel %s: closing a page's websocket: %s", self.kernel_id, reason)
-        short = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
         try:
-            self._handler.close(code, short)
+            self._handler.close(code, close_reason(reason))
         except WebSocketClosedError:
             self.disconnect()
 

@@ -1,5 +1,5 @@
 """What labs, gateways and agents must agree on (docs/protocols.md): frames, kernel messages,
-proofs, close codes, the names of headers and routes, and which walls kernels may have.
+proofs, close codes and reasons, the names of headers and routes, and which walls kernels may have.
 
 The standard library only, and nothing else of this project: agents import this package in the
 kernel's environment. Where that environment has no copy of it, in pods and YARN containers,

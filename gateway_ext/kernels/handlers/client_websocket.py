@@ -47,6 +47,7 @@ from jupyter_ext.wire.close_codes import (
     TOO_MANY,
     TOO_MUCH,
 )
+from jupyter_ext.wire.close_reason import close_reason
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.headers import TAKES_TOKENS, TAKES_TOKENS_HEADER
 from jupyter_ext.wire.messages import V1_PROTOCOL
@@ -55,8 +56,6 @@ from jupyter_ext.wire.routes import CHANNELS_ROUTE, LAUNCHING, pattern_of
 _CLOSE_CODES = {**OF_STATUS, 421: OWNER_CHANGES}
 _PING_SECONDS = 20.0
 _LONGEST_TOKEN_FRAME = 64 * 1024
-_LONGEST_REASON = 120
-"""A close frame holds 123 bytes of reason."""
 
 
 class ChannelsHandler(BoundedSocket, FleetSocket):
@@ -223,7 +222,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
 
     def end(self, code: int, reason: str) -> None:
         """Closes the websocket."""
-        self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
+        self.close(code, close_reason(reason))
 
     def _end_login(self, end: SocketEnd) -> None:
         record(self, "websocket.end", Outcome.DENIED, end.reason, kernel=self._kernel_id)

@@ -41,6 +41,14 @@ def test_a_kernel_without_a_network_says_why_and_one_with_the_machines_says_noth
     assert words_about_network({}) == words_about_network({"FLEET_NETWORK": "host"}) == ""
 
 
+def test_where_no_name_server_answers_private_networks_are_not_blamed() -> None:
+    words = words_about_network({"FLEET_NETWORK": "internet"}, unanswered=True)
+    assert words.startswith("No name server answers this kernel")
+    assert "private" not in words
+    assert words_about_network(NONE, unanswered=True) == words_about_network(NONE)
+    assert words_about_network({}, unanswered=True) == ""
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -76,3 +84,25 @@ def test_it_is_said_once(
     say(SimpleNamespace(error_in_exec=OSError(errno.ENETUNREACH, "x")))
     assert "no network" in capsys.readouterr().err
     assert events.hooks == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_AGAIN, "x"), "No name server answers"),
+        (wrapped(socket.gaierror(socket.EAI_AGAIN, "x")), "No name server answers"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "no private network"),
+        (OSError(errno.ENETUNREACH, "x"), "no private network"),
+    ],
+)
+def test_a_name_that_no_server_looks_up_is_told_from_an_address_that_is_shut(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    words: str,
+) -> None:
+    monkeypatch.setenv("FLEET_NETWORK", "internet")
+    events = _Events()
+    load_ipython_extension(SimpleNamespace(events=events))
+    events.hooks[0](SimpleNamespace(error_in_exec=error))
+    assert words in capsys.readouterr().err

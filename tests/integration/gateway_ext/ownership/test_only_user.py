@@ -20,6 +20,7 @@ def test_every_gateway_serves_whoever_came_first(database: Database) -> None:
         assert await OnlyUser(database).served() == served[0]
         # Whoever came first, the operator's word counts.
         handed_over = OnlyUser(database, "grace")
+        assert (handed_over.is_named, gateways[0].is_named) == (True, False)
         assert await handed_over.claim("mallory") == await handed_over.served() == "grace"
 
     asyncio.run(run())

@@ -55,6 +55,8 @@ def test_no_link_and_no_foreign_page_signs_out(bare_labs: Labs) -> None:
         {"Referer": "http://evil.example/"},
         # As to a host without TLS, from a page that has it leave the referer out.
         {},
+        # Clicked in a mail: its person may not know that this browser is somebody's already.
+        TYPED,
     ],
 )
 def test_no_other_page_signs_a_browser_in_without_its_persons_consent(
@@ -66,6 +68,7 @@ def test_no_other_page_signs_a_browser_in_without_its_persons_consent(
     link = f"{url}/login?{urlencode({'token': token(bare_labs, 'mallory')})}&next=/lab/tree/demo"
     asked = session.get(link, headers=headers)
     assert "Sign in as mallory?" in asked.text
+    assert "This browser is signed in as ada" in asked.text
     assert asked.headers["Cache-Control"] == "no-store"
     assert session.cookies[SESSION] == kept
     assert session.get(f"{url}/api/me").json()["identity"]["username"] == "ada"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.integration.jupyter_ext.auth.browsers import SESSION, browser, token
+from tests.integration.jupyter_ext.auth.browsers import SESSION, TYPED, browser, token
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare_labs
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
@@ -102,9 +102,12 @@ def test_a_state_of_another_browser_is_refused(labs: Labs) -> None:
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"},
         {},
+        TYPED,
     ],
 )
-def test_a_code_in_a_page_asks_first(labs: Labs, headers: dict[str, str]) -> None:
+def test_a_code_asks_first_in_a_page_and_in_a_browser_of_somebody_else(
+    labs: Labs, headers: dict[str, str]
+) -> None:
     url, session = labs.urls[0], browser(labs)
     query = {"code": code_for(labs, "mallory")}
     page = session.get(f"{url}/login", params=query, headers=headers)

@@ -143,8 +143,9 @@ def test_a_database_that_hangs_collects_no_task_for_each_call() -> None:
 class FirstUser:
     """The table, in memory."""
 
-    def __init__(self) -> None:
-        self.first: str | None = None
+    def __init__(self, named: str | None = None) -> None:
+        self.is_named = named is not None
+        self.first = named
 
     async def served(self) -> str | None:
         return self.first
@@ -188,6 +189,23 @@ def test_a_fleet_of_one_user_runs_no_code_of_others() -> None:
 
     expected = [200, 403, 200, 200, 200, 200, 403, 403, 403, 403, 200, 200]
     assert asyncio.run(ask()) == expected
+
+
+def test_others_are_told_of_the_operators_choice_and_not_of_a_fleet_without_root() -> None:
+    async def ask() -> list[str]:
+        access = KernelAccess(Members(), LOG, FirstUser("ann"))  # type: ignore[arg-type]
+        said = []
+        for asked in (
+            access.require(ADA, KERNEL, "demo", Role.EDITOR, only_for=None),
+            access.require_served(ADA, starts=True),
+            access.claim(ADA),
+        ):
+            with pytest.raises(Refusal) as refused:
+                await asked
+            said.append(refused.value.message)
+        return said
+
+    assert asyncio.run(ask()) == ["the operator lets only ann run code here"] * 3
 
 
 def test_a_kernel_of_one_person_is_that_persons_and_needs_the_role_too() -> None:

@@ -59,6 +59,7 @@ def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
         (["logs", "lab-9"], "logs"),
         (["down", "--kernels"], "is not running"),
         (["kernels"], "is not running: `jupyter fleet up` starts it"),
+        (["login-link", "ada"], "is not running: `jupyter fleet up` starts it"),
         (["drain", "gateway-1"], "is not running: `jupyter fleet up` starts it"),
         (["kernel", "k", "--gone"], "is not running: `jupyter fleet up` starts it"),
         (
@@ -101,6 +102,13 @@ def test_what_the_operating_system_refuses_is_one_line(
     assert str(known.root / "some-file") in said
     assert os.strerror(number) in said
     assert advice in said
+
+
+def test_a_wrong_address_is_said_before_a_running_fleet_is_looked_at(capsys, known, monkeypatch):
+    runs = {"front": ProcessState("front", "running", 17)}
+    monkeypatch.setattr(command_line.Supervisor, "states", lambda _: runs)
+    assert main(["up", "--listen", "300.1.1.1", "--data-dir", str(known.root)]) == 1
+    assert "--listen 300.1.1.1 is not an IP address" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said_by_up(capsys, known, monkeypatch):

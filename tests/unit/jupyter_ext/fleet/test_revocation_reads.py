@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from jupyter_ext.fleet import revocation_reads as module
 from jupyter_ext.fleet.calls import CallFailed
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.revocation_reads import reads_line, revocation_reads
+from jupyter_ext.fleet.process_stat import ProcessStat
+from jupyter_ext.fleet.revocation_reads import (
+    YOUNG_SECONDS,
+    reads_line,
+    revocation_reads,
+)
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.status import as_table
 
@@ -40,9 +46,30 @@ WELL = {"read_seconds_ago": 1.4, "problem": ""}
 def test_a_line_says_when_each_gateway_has_read_them(
     read: dict[str, Any] | None, said: str
 ) -> None:
-    assert reads_line({"g": read}) == f"Revocations: {said}"
-    assert reads_line({"h": WELL, "g": read}) == f"Revocations: h read them 1 s ago; {said}"
-    assert reads_line({}) == ""
+    for ages in ({}, {"g": None}, {"g": YOUNG_SECONDS}):
+        assert reads_line({"g": read}, ages) == f"Revocations: {said}"
+    both = reads_line({"h": WELL, "g": read}, {})
+    assert both == f"Revocations: h read them 1 s ago; {said}"
+    assert reads_line({}, {}) == ""
+
+
+def test_a_gateway_that_has_just_started_has_no_trouble_yet() -> None:
+    never = {"read_seconds_ago": None, "problem": "503 no_lab"}
+    young = {"g": YOUNG_SECONDS - 1}
+    said = "Revocations: g has not read them yet, because it has just started"
+    assert reads_line({"g": never}, young) == said
+    assert reads_line({"g": WELL}, young) == "Revocations: g read them 1 s ago"
+    assert "for 61 s (x)" in reads_line({"g": {"read_seconds_ago": 61.0, "problem": "x"}}, young)
+
+
+def test_the_age_of_a_process_is_known() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            stat = ProcessStat.of(process.pid)
+            assert stat is not None
+            assert -1 < stat.age < 50
+        finally:
+            process.kill()
 
 
 def test_each_gateway_is_asked_and_one_that_does_not_answer_hides_no_other(
@@ -72,3 +99,6 @@ def test_status_has_a_line_for_gateways_that_run() -> None:
         "Revocations: gateway-1 read them 1 s ago",
         "Kernels: none",
     ]
+    unread = {**gateway, "revocations": {"read_seconds_ago": None, "problem": "no_lab"}}
+    started = {"processes": [{**unread, "age_seconds": 3.0}], "kernels": {}}
+    assert "gateway-1 has not read them yet" in as_table(started, SETTINGS)

@@ -1,7 +1,9 @@
 """Keys are replaced step by step, and a rotation that was killed goes on."""
 
+import argparse
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.key_file import current_of, id_of, older_of, with_new, without
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.secret_rotation import IN_USE_SECONDS, KEYS, SecretRotation
-from jupyter_ext.fleet.secrets_command import drop_due
+from jupyter_ext.fleet.secrets_command import drop_due, run_secrets, secrets_arguments
 from jupyter_ext.platform.encryption import new_key
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.shared_secrets import SharedSecrets
@@ -282,6 +284,41 @@ def test_a_key_that_something_needs_is_not_dropped(
         rotation.drop(key, at_once=True)
     servers.stuck = ""
     assert rotation.drop(key, at_once=True) == [older]
+
+
+def command(data_dir: DataDir, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    secrets_arguments(parser)
+    return run_secrets(parser.parse_args(arguments), data_dir, SETTINGS)
+
+
+def test_where_one_key_is_needed_none_is_dropped(
+    rotation: SecretRotation, data_dir: DataDir, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The command has the real clock, by which the keys of `rotation` were replaced long ago.
+    for key in KEYS.values():
+        rotation.rotate(key, 60.0)
+    clock.now = time.time()
+    rotation.drop(KEYS["encryption"], at_once=True)
+    rotation.rotate(KEYS["encryption"], 3600.0)
+    with pytest.raises(FleetError, match=r"nothing was dropped.*encryption: .*try again in"):
+        command(data_dir, "drop")
+    assert [len(rotation.state(key).older) for key in KEYS.values()] == [1, 1, 1, 1]
+    assert command(data_dir, "drop", "platform", "logins", "labs") == 0
+    assert [name for name, key in KEYS.items() if rotation.state(key).older] == ["encryption"]
+    assert capsys.readouterr().out.count("no longer accepted") == 3
+
+
+def test_ids_of_keys_are_shown_whole_but_thumbprints(
+    rotation: SecretRotation,
+    data_dir: DataDir,
+    files: SecretFiles,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command(data_dir, "status")
+    shown = capsys.readouterr().out
+    assert "cookie_secret " in shown
+    assert f"{files.signer().key_id[:15]}… " in shown
 
 
 def test_a_second_rotation_first_ends_the_one_before(

@@ -1,5 +1,6 @@
 import json
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -180,3 +181,9 @@ def test_an_external_bucket_needs_no_store_ports():
     assert Settings(bucket="s3://b", labs=1, gateways=1).port_names == [
         *("lab-1", "gateway-1", "front-kernels")
     ]
+
+
+def test_the_operators_guide_names_every_option():
+    guide = (Path(__file__).parents[4] / "deploy" / "README.md").read_text()
+    synopsis = guide.partition("```sh\n")[2].partition("```")[0]
+    assert [name for name in OPTIONS if f"[{flag(name)}" not in synopsis] == []
