@@ -169,7 +169,9 @@ def kernels_table(models: Sequence[Mapping[str, Any]], *, whole: bool = False) -
 
 def _row(model: Mapping[str, Any], state: str) -> tuple[str, ...]:
     owner = model["owner"] or ("-" if model["state"] in ("dead", "deleted") else BETWEEN_OWNERS)
-    columns = (model["project"], model["path"] or "-", model["username"], model["last_activity"])
+    # Gateways of the version before do not say.
+    user = f"{model['username']} (alone)" if model.get("only_for") else model["username"]
+    columns = (model["project"], model["path"] or "-", user, model["last_activity"])
     return (model["id"], state, owner, str(model["epoch"]), where(model), *columns)
 
 

@@ -61,6 +61,7 @@ _ONLY_FOR_ME_SCHEMA = {
     "type": "boolean",
     "title": "Only for me",
     "description": "Nobody else runs code in the kernel or sees what it holds",
+    "default": False,
 }
 
 

@@ -1,5 +1,6 @@
 import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
+import { allKernels } from './launches/allKernels.js';
 import { asyncStarts } from './launches/asyncStarts.js';
 import { launchCancels } from './launches/launchCancels.js';
 import { fleetSocketClass, parsedOnce } from './stream/fleetSocket.js';
@@ -24,7 +25,7 @@ export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = 
     }
     const held = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
     return ServerConnection.makeSettings({
-      fetch: withRestarts(launchCancels(asyncStarts(patientReads(held))), kernel =>
+      fetch: withRestarts(allKernels(launchCancels(asyncStarts(patientReads(held)))), kernel =>
         streams.dropPending(kernel)
       ),
       WebSocket: fleetSocketClass(signIn, streams),

@@ -22,7 +22,7 @@ class Context {
 const offered = context => [...context.kernelManager.running()].map(({ id }) => id);
 
 test('kernels that have ended are not offered', () => {
-  const choice = livingOnly(new Context(), id => id === 'ended');
+  const choice = livingOnly(new Context(), ({ id }) => id === 'ended');
   assert.deepEqual(offered(choice), ['own', 'other']);
   assert.equal(choice.session.kernel.id, 'own');
   assert.equal(choice.kernelManager.specs, 'all');
@@ -30,7 +30,7 @@ test('kernels that have ended are not offered', () => {
 
 test('of a document whose own kernel has ended the list begins with its kernelspec', () => {
   const context = new Context();
-  const choice = livingOnly(context, id => id !== 'other');
+  const choice = livingOnly(context, ({ id }) => id !== 'other');
   assert.deepEqual(offered(choice), ['other']);
   assert.equal(choice.session, null);
   // What is done acts on the document as it is.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { enteredOptions, fieldOfRefusal, textOf } from '../lib/launches/optionEntry.js';
+import { choicesOf, enteredOptions, fieldOfRefusal, textOf } from '../lib/launches/optionEntry.js';
 import { keyOf, optionFields } from '../lib/launches/optionFields.js';
 import { flattened } from '../lib/launches/optionSchema.js';
 import { optionLines } from '../lib/launches/optionWords.js';
@@ -210,5 +210,26 @@ test('options are listed for people', () => {
       ['Node pool', 'x, y'],
       ['Spark', 'a={"b":1}']
     ]
+  );
+});
+
+test('an option of yes or no has no third choice where its default is known', () => {
+  const boolean = { type: 'boolean', title: 'Only for me', default: false };
+  const [field] = fields({ type: 'object', properties: { only_for_me: boolean } });
+  assert.deepEqual(choicesOf(field, trans), [
+    ['', 'No'],
+    ['true', 'Yes']
+  ]);
+  assert.equal(textOf(field, { only_for_me: false }), '');
+  assert.equal(textOf(field, { only_for_me: true }), 'true');
+  const unknown = fields({ type: 'object', properties: { fast: { type: 'boolean' } } })[0];
+  assert.deepEqual(
+    choicesOf(unknown, trans).map(([, text]) => text),
+    ['Default', 'Yes', 'No']
+  );
+  const image = fields(SCHEMA, { image: 'big:1' })[0];
+  assert.deepEqual(
+    choicesOf(image, trans).map(([, text]) => text),
+    ['Default: big:1', 'small:1', 'big:1']
   );
 });

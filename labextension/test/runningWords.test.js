@@ -28,7 +28,7 @@ test('kernels say it below their kernelspecs, as it is when they are drawn', () 
     }
   }
   const item = new Kernel();
-  describe([{ children: [item] }], () => stage, trans);
+  describe([{ children: [item] }], () => stage, 'ann', trans);
   assert.equal(item.detail(), 'Waiting for room');
   assert.equal(item.labelTitle(), 'Notebook\n\nWaiting for room: insufficient memory');
   stage = { is: 'running' };
@@ -36,12 +36,37 @@ test('kernels say it below their kernelspecs, as it is when they are drawn', () 
   assert.equal(item.labelTitle(), 'Notebook');
 });
 
-test('a kernel that its user has alone says so while it simply runs', () => {
+test('a kernel that somebody has alone says so while it simply runs', () => {
   let stage = { is: 'running' };
   const item = { kernel: { id: 'a', only_for: 'ann' } };
-  describe([item, { kernel: { id: 'b', only_for: null } }], () => stage, trans);
+  const others = { kernel: { id: 'b', only_for: 'bob' } };
+  const shared = { kernel: { id: 'c', only_for: null } };
+  describe([item, others, shared], () => stage, 'ann', trans);
+  assert.equal(others.detail(), 'bob alone');
+  assert.equal(shared.detail(), '');
   assert.equal(item.detail(), 'Only you');
   assert.equal(item.labelTitle(), 'Only you');
   stage = { is: 'launching', launch };
   assert.equal(item.detail(), 'Waiting for room');
+});
+
+test('a kernel of which the page has no session is called by the document that it was started for', () => {
+  class Kernel {
+    kernel = { id: '763099d5-1', path: 'demo/plot.ipynb' };
+    children = [];
+    label() {
+      return 'No sessions connected';
+    }
+    labelTitle() {
+      return 'No sessions connected: 763099d5-1';
+    }
+  }
+  const item = new Kernel();
+  const nameless = Object.assign(new Kernel(), { kernel: { id: 'a', path: '' } });
+  describe([item, nameless], () => ({ is: 'running' }), 'ann', trans);
+  assert.equal(item.label(), 'plot.ipynb (763099d5)');
+  assert.equal(item.labelTitle(), 'demo/plot.ipynb: 763099d5-1');
+  assert.equal(nameless.label(), 'No sessions connected');
+  item.children.push({});
+  assert.equal(item.label(), 'No sessions connected', 'JupyterLab names the session');
 });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   isMyKernel,
   isMySession,
+  isOfAnotherAlone,
   nameOfKernel,
   nameOfSession,
   startedByOther
@@ -69,4 +70,11 @@ test('a kernel that a page did not start is restarted after a question, whoever 
   );
   assert.equal(startedByOther({ ...session, username: 'ann', kernel: null }, 'me'), true);
   assert.equal(startedByOther({ ...session, kernel: { id: 'k' } }, 'me'), false);
+});
+
+test('a kernel that somebody has alone is for nobody else', () => {
+  assert.equal(isOfAnotherAlone({ id: 'k', only_for: 'ann' }, 'bob'), true);
+  assert.equal(isOfAnotherAlone({ id: 'k', only_for: 'ann' }, 'ann'), false);
+  assert.equal(isOfAnotherAlone({ id: 'k', only_for: null }, 'bob'), false);
+  assert.equal(isOfAnotherAlone({ id: 'k' }, 'bob'), false);
 });

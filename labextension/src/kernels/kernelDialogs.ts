@@ -20,7 +20,13 @@ import { livingOnly } from './livingKernels.js';
 import { OptionsBox } from './optionsBox.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
-import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
+import {
+  IKernelOwner,
+  isOfAnotherAlone,
+  ISessionOwner,
+  nameOfSession,
+  startedByOther
+} from './whose.js';
 
 /** JupyterLab's questions about kernels; they offer none to viewers and tell when they end. */
 export class KernelDialogs extends SessionContextDialogs implements IKernelChoice<ISessionContext> {
@@ -59,9 +65,11 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
     this._open.set(context, (this._open.get(context) ?? 0) + 1);
     try {
       const box = new OptionsBox(this._startOptions, this._trans);
-      const isDead = (id: string) => this._launches.stageOf(id).is === 'dead';
+      const me = pageUser()?.username ?? '';
+      const isOut = (kernel: IKernelOwner) =>
+        this._launches.stageOf(kernel.id).is === 'dead' || isOfAnotherAlone(kernel, me);
       const asking = asksForOptions(context, this._startOptions, box);
-      const selected = super.selectKernel(livingOnly(asking, isDead));
+      const selected = super.selectKernel(livingOnly(asking, isOut));
       // The dialog is there by now, if one opens.
       box.stop();
       await selected;

@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { whyOnlyLook } from '../contents/contentsRefusals.js';
 import { askToEnd, EndingCanceled } from './endingKernels.js';
 import { pageUser } from '../user/pageUser.js';
+import { isUsedElsewhere, type OwnConnection } from './usedElsewhere.js';
 import {
   IKernelOwner,
   isMyKernel,
@@ -17,12 +18,22 @@ import {
 /**
  * Intercepts the calls with which the page ends kernels.
  *
- * "All" is what this user started. The kernel of another person is ended alone, after a question that
- * names it. Whoever calls JupyterLab's managers comes through here: panels, menus, other extensions.
+ * "All" is what this user started and nobody else uses now. The kernel of another person is ended alone,
+ * after a question that names it. Whoever calls JupyterLab's managers comes through here: panels,
+ * menus, other extensions.
  */
 export class KernelEnder {
-  /** Takes over the managers' ways to end kernels, for as long as the page lives. */
-  constructor(services: ServiceManager.IManager, me: string, trans: TranslationBundle) {
+  /**
+   * Takes over the managers' ways to end kernels, for as long as the page lives.
+   *
+   * @param _connections - Those of this page to kernels.
+   */
+  constructor(
+    services: ServiceManager.IManager,
+    me: string,
+    private readonly _connections: Iterable<OwnConnection>,
+    trans: TranslationBundle
+  ) {
     this._kernels = services.kernels;
     this._sessions = services.sessions;
     this._me = me;
@@ -63,16 +74,24 @@ export class KernelEnder {
       await this._sessions.refreshRunning();
     };
     this._sessions.shutdownAll = async () => {
-      await this._sessions.refreshRunning();
-      const mine = this._runningSessions().filter(session => isMySession(session, this._me));
+      await Promise.all([this._sessions.refreshRunning(), this._kernels.refreshRunning()]);
+      const shared = new Set(this.sharedKernels().map(({ id }) => id));
+      const mine = this._runningSessions().filter(
+        session => isMySession(session, this._me) && !shared.has(session.kernel?.id ?? '')
+      );
       await this._endAll(mine.map(session => endSession(session.id)));
       await this._kernels.refreshRunning();
     };
   }
 
-  /** The kernels that run and that this user started. */
+  /** The kernels that run, that this user started, and that nobody else uses now. */
   myKernels(): Kernel.IModel[] {
-    return [...this._kernels.running()].filter(kernel => isMyKernel(kernel, this._me));
+    return this._started().filter(kernel => !isUsedElsewhere(kernel, this._connections));
+  }
+
+  /** The kernels that this user started, and to which others are connected. */
+  sharedKernels(): Kernel.IModel[] {
+    return this._started().filter(kernel => isUsedElsewhere(kernel, this._connections));
   }
 
   /** End some of this user's kernels. */
@@ -118,6 +137,10 @@ export class KernelEnder {
     return (
       this._runningSessions().find(running => running.id === connection.id) ?? connection.model
     );
+  }
+
+  private _started(): Kernel.IModel[] {
+    return [...this._kernels.running()].filter(kernel => isMyKernel(kernel, this._me));
   }
 
   private _runningKernel(id: string): IKernelOwner | undefined {

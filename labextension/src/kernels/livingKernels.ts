@@ -1,24 +1,26 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 
+import type { IKernelOwner } from './whose.js';
+
 /**
- * A context for the choice of a kernel in which no kernel is offered that has ended.
+ * A context for the choice of a kernel in which none is offered that has ended or is another person's alone.
  *
  * JupyterLab lists each by its notebook's name, as if it could be used. Where the document's own one
  * has ended, the list begins with its kernelspec.
  */
 export function livingOnly(
   context: ISessionContext,
-  isDead: (id: string) => boolean
+  isOut: (kernel: IKernelOwner) => boolean
 ): ISessionContext {
   const { kernelManager, session } = context;
   const manager =
     kernelManager &&
     (Object.create(kernelManager, {
       running: {
-        value: () => [...kernelManager.running()].filter(({ id }) => !isDead(id)).values()
+        value: () => [...kernelManager.running()].filter(kernel => !isOut(kernel)).values()
       }
     }) as typeof kernelManager);
-  const own = session?.kernel && isDead(session.kernel.id) ? null : session;
+  const own = session?.kernel && isOut(session.kernel) ? null : session;
   const instead = new Map<string | symbol, unknown>([
     ['kernelManager', manager],
     ['session', own]

@@ -7,9 +7,9 @@ import { fleetBundle } from '../page/fleetBundle.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import { describe } from '../launches/runningWords.js';
-import { inFleet } from '../user/pageUser.js';
+import { inFleet, pageUser } from '../user/pageUser.js';
 
-/** Says in the panel of running kernels which of them start, did not start, or have ended. */
+/** Says in the panel of running kernels which of them start, did not start, or have ended, and whose. */
 export const runningKernels: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:running-kernels',
   description: 'Shows in the running panel how far each kernel is.',
@@ -34,7 +34,7 @@ export const runningKernels: JupyterFrontEndPlugin<void> = {
       const items = section.running.bind(section);
       section.running = options => {
         const shown = items(options);
-        describe(shown, id => launches.stageOf(id), trans);
+        describe(shown, id => launches.stageOf(id), pageUser()?.username ?? '', trans);
         return shown;
       };
       launches.changed.connect(() => {

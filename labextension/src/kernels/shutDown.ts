@@ -15,17 +15,20 @@ import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
 import { replaceCommand } from '../page/replaceCommand.js';
+import { IStreams, type Streams } from '../stream/streams.js';
+import { shutDownWords } from './shutDownWords.js';
 
 /** Where kernels are shut down, "all" means mine, and another person's is asked about by name. */
 export const shutDown: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:shut-down',
   description: 'Keeps other people\'s kernels out of "Shut Down All".',
   autoStart: true,
-  requires: [IKernelLaunches],
+  requires: [IKernelLaunches, IStreams],
   optional: [IRunningSessionManagers, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     launches: KernelLaunches,
+    streams: Streams | null,
     running: IRunningSessionManagers | null,
     translator: ITranslator | null
   ) => {
@@ -33,7 +36,18 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = fleetBundle(translator);
-    const ender = new KernelEnder(app.serviceManager, pageUser()?.username ?? '', trans);
+    const ender = new KernelEnder(
+      app.serviceManager,
+      pageUser()?.username ?? '',
+      streams ?? [],
+      trans
+    );
+    const question = (mine: readonly unknown[]) =>
+      shutDownWords(
+        mine.length,
+        ender.sharedKernels().map(kernel => ender.labelOf(kernel)),
+        trans
+      );
     const firstKernels = new FirstKernels<ISessionContext>();
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (_, { sessionContext }: DocumentRegistry.Context) => {
@@ -41,7 +55,7 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
       }
     });
     guardSessionContexts(ender, firstKernels, launches, trans);
-    replaceShutDownCommands(app, ender, trans);
+    replaceShutDownCommands(app, ender, question, trans);
     if (running) {
       // The style sheet makes room for the label beside the section's title.
       document.body.classList.add('jp-fleet-ShutDownMine');
@@ -49,7 +63,7 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
       const change = (section: IRunningSessions.IManager) => {
         if (section.name === theirs) {
           section.shutdownAllLabel = trans.__('Shut Down Mine');
-          section.shutdownAllConfirmationText = () => question(ender.myKernels().length, trans);
+          section.shutdownAllConfirmationText = () => question(ender.myKernels());
         }
       };
       running.items().forEach(change);
@@ -61,6 +75,7 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
 function replaceShutDownCommands(
   app: JupyterFrontEnd,
   ender: KernelEnder,
+  question: (mine: readonly unknown[]) => string,
   trans: TranslationBundle
 ): void {
   const { commands } = app;
@@ -69,7 +84,7 @@ function replaceShutDownCommands(
     label: trans.__('Shut Down All My Kernels…'),
     isEnabled: () => ender.myKernels().length > 0,
     describedBy: { args: { type: 'object', properties: {} } },
-    execute: () => askAndEnd(trans.__('Shut Down All My Kernels?'), ender.myKernels())
+    execute: () => askAndEnd(trans.__('Shut Down All My Kernels?'), () => ender.myKernels())
   });
   const unusedLabel = trans.__('Shut Down My Unused Kernels');
   replaceCommand(commands, 'running:kernel-shut-down-unused', {
@@ -79,7 +94,7 @@ function replaceShutDownCommands(
     describedBy: {
       args: { type: 'object', properties: { toolbar: { type: 'boolean' } } }
     },
-    execute: () => askAndEnd(trans.__('%1?', unusedLabel), unused())
+    execute: () => askAndEnd(trans.__('%1?', unusedLabel), unused)
   });
   app.serviceManager.kernels.runningChanged.connect(() => {
     commands.notifyCommandChanged('kernelmenu:shutdownAll');
@@ -88,14 +103,17 @@ function replaceShutDownCommands(
     }
   });
 
-  async function askAndEnd(title: string, kernels: Kernel.IModel[]): Promise<void> {
+  async function askAndEnd(title: string, listed: () => Kernel.IModel[]): Promise<void> {
+    // Others may have come since the list was last read.
+    await app.serviceManager.kernels.refreshRunning();
+    const kernels = listed();
     if (!kernels.length) {
       return;
     }
     const { button } = await showDialog({
       title,
       body: new KernelList(
-        question(kernels.length, trans),
+        question(kernels),
         kernels.map(k => ender.labelOf(k))
       ),
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Shut Down') })]
@@ -104,16 +122,6 @@ function replaceShutDownCommands(
       await ender.endMine(kernels);
     }
   }
-}
-
-function question(count: number, trans: TranslationBundle): string {
-  return count
-    ? trans._n(
-        'Shut down your kernel? Its variables are lost. The kernels of other people go on.',
-        'Shut down your %1 kernels? Their variables are lost. The kernels of other people go on.',
-        count
-      )
-    : trans.__('None of these kernels is yours.');
 }
 
 /** A sentence and the kernels that it is about. */

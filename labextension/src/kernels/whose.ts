@@ -4,6 +4,8 @@ export interface IKernelOwner {
   readonly username?: string;
   readonly project?: string;
   readonly path?: string;
+  /** The person who has it alone: owners of a project are told of those of others. */
+  readonly only_for?: string | null;
 }
 
 /** The creator and kernel of a session, from its model. */
@@ -28,6 +30,11 @@ export interface IKernelName {
 /** Whether a kernel is of this user: they started it. */
 export function isMyKernel(kernel: IKernelOwner, me: string): boolean {
   return !!me && kernel.username === me;
+}
+
+/** Whether a kernel is another person's alone: this user may end it, and nothing else. */
+export function isOfAnotherAlone({ only_for: person }: IKernelOwner, me: string): boolean {
+  return !!person && person !== me;
 }
 
 /** Whether a session is of this user: they made it, or they started its kernel. */

@@ -12,7 +12,7 @@ export function textOf(field: IOptionField, options: Readonly<Options>): string 
   }
   switch (field.kind) {
     case 'choice':
-      return JSON.stringify(value);
+      return isUsual(field, value) ? '' : JSON.stringify(value);
     case 'lines':
       return Array.isArray(value) ? value.join('\n') : '';
     case 'pairs':
@@ -28,6 +28,37 @@ export function textOf(field: IOptionField, options: Readonly<Options>): string 
     default:
       return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   }
+}
+
+/** The choices of a field: what is entered for each, and what a person reads. */
+export function choicesOf(field: IOptionField, trans: TranslationBundle): [string, string][] {
+  const { choices, fallback, required } = field;
+  const named = choices
+    .filter(choice => !isUsual(field, choice))
+    .map((choice): [string, string] => [JSON.stringify(choice), valueWords(choice, trans)]);
+  if (typeof fallback === 'boolean' && named.length < choices.length) {
+    return [['', valueWords(fallback, trans)], ...named];
+  }
+  return required && fallback === undefined ? named : [['', usualWords(field, trans)], ...named];
+}
+
+/** What a kernel gets if a field is left empty; the word "Default" if nothing is known. */
+export function usualWords({ fallback }: IOptionField, trans: TranslationBundle): string {
+  return fallback === undefined
+    ? trans.__('Default')
+    : trans.__('Default: %1', valueWords(fallback, trans));
+}
+
+/** Whether a value of yes or no is what the kernel gets anyway: there is no third choice. */
+function isUsual({ fallback }: IOptionField, value: unknown): boolean {
+  return typeof fallback === 'boolean' && value === fallback;
+}
+
+function valueWords(value: unknown, trans: TranslationBundle): string {
+  if (typeof value === 'boolean') {
+    return value ? trans.__('Yes') : trans.__('No');
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** What was entered: the options, and by field (`path` joined by `/`) what is wrong. */

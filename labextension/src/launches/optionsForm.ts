@@ -2,7 +2,15 @@ import type { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { enteredOptions, exampleOf, fieldOfRefusal, type IEntered, textOf } from './optionEntry.js';
+import {
+  choicesOf,
+  enteredOptions,
+  exampleOf,
+  fieldOfRefusal,
+  type IEntered,
+  textOf,
+  usualWords
+} from './optionEntry.js';
 import { type IOptionField, keyOf } from './optionFields.js';
 
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -124,14 +132,11 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
 
 function inputFor(field: IOptionField, trans: TranslationBundle): Input {
   const { kind, fallback } = field;
-  const usual = fallback === undefined ? '' : trans.__('Default: %1', shown(fallback, trans));
+  const usual = fallback === undefined ? '' : usualWords(field, trans);
   if (kind === 'choice') {
     const select = document.createElement('select');
-    if (!field.required || fallback !== undefined) {
-      select.append(new Option(usual || trans.__('Default'), ''));
-    }
-    for (const choice of field.choices) {
-      select.append(new Option(shown(choice, trans), JSON.stringify(choice)));
+    for (const [value, text] of choicesOf(field, trans)) {
+      select.append(new Option(text, value));
     }
     return select;
   }
@@ -153,11 +158,4 @@ function inputFor(field: IOptionField, trans: TranslationBundle): Input {
   input.spellcheck = false;
   input.placeholder = usual;
   return input;
-}
-
-function shown(value: unknown, trans: TranslationBundle): string {
-  if (typeof value === 'boolean') {
-    return value ? trans.__('Yes') : trans.__('No');
-  }
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -35,30 +35,58 @@ function inFull(detail: string, reason: string): IRunningWords {
 export interface IRunningItem {
   readonly kernel?: {
     readonly id: string;
-    /** The person who has it alone: lists have no such kernels of others. */
+    /** The document that it was started for. */
+    readonly path?: string;
+    /** The person who has it alone: owners of a project are told of those of others. */
     readonly only_for?: string | null;
   };
+  /** Below a kernel its sessions. */
   readonly children?: readonly IRunningItem[];
+  label?(): unknown;
   detail?(): string;
   labelTitle?(): string;
 }
 
-/** Have the kernels among these items, and below them, say how far they are and whether they are yours alone. */
+/**
+ * Have the kernels among these items, and below them, say how far they are, and who has them alone.
+ *
+ * A kernel without a session that this page knows has the name of the document that it was started for:
+ * others may work there in it.
+ *
+ * @param me - The user of this page.
+ */
 export function describe(
   items: readonly IRunningItem[],
   stageOf: (id: string) => Stage,
+  me: string,
   trans: TranslationBundle
 ): void {
   for (const item of items) {
     const { kernel } = item;
     if (!kernel) {
-      describe(item.children ?? [], stageOf, trans);
+      describe(item.children ?? [], stageOf, me, trans);
       continue;
     }
-    const words = () => runningWords(stageOf(kernel.id), trans);
+    const { id, path = '' } = kernel;
+    const words = () => runningWords(stageOf(id), trans);
+    const isBare = () => path !== '' && !item.children?.length;
+    const label = item.label?.bind(item);
     const title = item.labelTitle?.bind(item);
-    const alone = kernel.only_for ? trans.__('Only you') : '';
+    const alone = aloneWords(kernel.only_for, me, trans);
+    item.label = () => (isBare() ? `${baseName(path)} (${id.split('-')[0]})` : label?.());
     item.detail = () => words()?.detail ?? alone;
-    item.labelTitle = () => [title?.(), alone, words()?.title].filter(Boolean).join('\n\n');
+    item.labelTitle = () =>
+      [isBare() ? `${path}: ${id}` : title?.(), alone, words()?.title].filter(Boolean).join('\n\n');
   }
+}
+
+function aloneWords(person: string | null | undefined, me: string, trans: TranslationBundle) {
+  if (!person) {
+    return '';
+  }
+  return person === me ? trans.__('Only you') : trans.__('%1 alone', person);
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -46,6 +46,11 @@ def test_a_kernel_whose_owner_has_gone_is_between_owners() -> None:
     assert "(between owners)" in lines[2]
 
 
+def test_a_kernel_that_its_user_has_alone_says_so() -> None:
+    lines = kernels_table([model(only_for="ada"), model(only_for=None), model()]).splitlines()
+    assert ["ada (alone)" in line for line in lines] == [False, True, False, False]
+
+
 def session(path: str, **changes: Any) -> dict[str, Any]:
     return {"kernel": {"id": "id-1"}, "path": path, "type": "notebook", **changes}
 

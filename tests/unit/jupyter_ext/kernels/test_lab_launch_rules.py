@@ -165,3 +165,4 @@ def test_kernels_for_one_person_are_offered_where_there_are_some() -> None:
     properties = {known: asyncio.run(shown(known))["schema"]["properties"] for known in (0, 1)}
     assert set(properties[0]) == {"cpus"}
     assert set(properties[1]) == {"cpus", "only_for_me"}
+    assert properties[1]["only_for_me"]["default"] is False
