@@ -3,9 +3,11 @@ import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyte
 import { allKernels } from './launches/allKernels.js';
 import { asyncStarts } from './launches/asyncStarts.js';
 import { launchCancels } from './launches/launchCancels.js';
+import { ownStarts } from './launches/ownStarts.js';
 import { fleetSocketClass, parsedOnce } from './stream/fleetSocket.js';
 import { withRestarts } from './stream/restarts.js';
 import { IStreams, Streams } from './stream/streams.js';
+import { pageUser } from './user/pageUser.js';
 import { patientReads } from './user/patientReads.js';
 import { heldFetch } from './user/signInFetch.js';
 import type { SignIn } from './user/signIn.js';
@@ -24,10 +26,9 @@ export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = 
       return stock;
     }
     const held = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
+    const starts = ownStarts(asyncStarts(patientReads(held)), () => pageUser()?.username ?? null);
     return ServerConnection.makeSettings({
-      fetch: withRestarts(allKernels(launchCancels(asyncStarts(patientReads(held)))), kernel =>
-        streams.dropPending(kernel)
-      ),
+      fetch: withRestarts(allKernels(launchCancels(starts)), kernel => streams.dropPending(kernel)),
       WebSocket: fleetSocketClass(signIn, streams),
       serializer: parsedOnce(stock.serializer)
     });

@@ -190,6 +190,8 @@ test('what waited while a person gave up the save is not saved', async () => {
     saves.map(({ reason }) => reason.name),
     ['ModalCancelError', 'ModalDuplicateError']
   );
+  await soon();
+  assert.deepEqual([document.ended, document.dropped], [1, 1]);
   assert.equal(server.files.get('demo/a.txt').content, 'of bob');
   assert.equal(page.questions.length, 1);
 });

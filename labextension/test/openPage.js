@@ -52,6 +52,8 @@ class OpenDocument {
   hash = undefined;
   /** How often the page was told that a save came to nothing. */
   ended = 0;
+  /** How often it was told that a save ended because of another one. */
+  dropped = 0;
   /** Whether it has a kernel that it is connected to. */
   hasKernel = true;
   /** Where its session is, if another page has moved it. */
@@ -96,6 +98,10 @@ class OpenDocument {
 
   saveEnded() {
     this.ended += 1;
+  }
+
+  saveDropped() {
+    this.dropped += 1;
   }
 
   async currentPath() {

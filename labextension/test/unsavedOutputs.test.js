@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 
-import { quietly } from '../lib/replay/quietly.js';
+import { quietly } from '../lib/contents/quietly.js';
 import { UnsavedOutputs } from '../lib/replay/unsavedOutputs.js';
 
 const PATIENCE = 1_000;

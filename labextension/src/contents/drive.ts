@@ -82,9 +82,16 @@ export class VersionedDrive extends Drive {
     }
     const kind = kindOf(options);
     const open = this.page?.openDocument(localPath, kind) ?? null;
-    return this._queue.run(localPath, kind, ask =>
-      this._saveVersion(localPath, kind, open, options, ask)
-    );
+    try {
+      return await this._queue.run(localPath, kind, ask =>
+        this._saveVersion(localPath, kind, open, options, ask)
+      );
+    } catch (error) {
+      if ((error as Error).name === 'ModalDuplicateError') {
+        open?.saveDropped();
+      }
+      throw error;
+    }
   }
 
   /** Save again the open documents whose save was refused because nobody was signed in. */

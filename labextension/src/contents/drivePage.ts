@@ -10,6 +10,7 @@ import { whyNotChange, whyNotCreate } from './contentsRefusals.js';
 import { VersionedDrive } from './drive.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { kindOf } from './heldVersions.js';
+import { keepLateEdits, type LateEdits } from './lateEdits.js';
 import type { IOpenDocument } from './pageOfDrive.js';
 import { openWidgets } from '../page/openWidgets.js';
 import { pageUser } from '../user/pageUser.js';
@@ -32,17 +33,17 @@ export const drivePage: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = fleetBundle(translator);
+    // A document is opened again whenever somebody chooses it.
+    const followed = new WeakMap<DocumentRegistry.Context, LateEdits>();
     drive.page = {
-      openDocument: (path, kind) => openDocument(app, documents, path, kind),
+      openDocument: (path, kind) => openDocument(app, documents, followed, path, kind),
       ask: (path, conflict, canRevert) => askAboutConflict(path, conflict, canRevert, trans),
       whyNotCreate: path => whyNotCreate(pageUser(), path, trans),
       whyNotChange: path => whyNotChange(pageUser(), path, trans)
     };
-    // A document is opened again whenever somebody chooses it.
-    const followed = new WeakSet<DocumentRegistry.Context>();
     opener.opened.connect((_, { context }) => {
       if (!followed.has(context)) {
-        followed.add(context);
+        followed.set(context, keepLateEdits(context));
         followMoves(drive, documents, context);
       }
     });
@@ -70,19 +71,24 @@ function followMoves(
 function openDocument(
   app: JupyterFrontEnd,
   documents: IDocumentManager,
+  followed: WeakMap<DocumentRegistry.Context, LateEdits>,
   path: string,
   kind: string
 ): IOpenDocument | null {
   const context = openContext(app, documents, path, kind);
   return (
     context && {
-      revert: () => context.revert(),
+      revert: async () => {
+        await context.revert();
+        followed.get(context)?.reverted();
+      },
       save: () => context.save(),
       followsKernel: () => context.sessionContext.session?.kernel?.connectionStatus === 'connected',
       // The status bar would go on saying "Saving started". The interface of the context
       // hides that its signal can be emitted; nothing else tells the status bar.
       saveEnded: () =>
         (context.saveState as Signal<typeof context, DocumentRegistry.SaveState>).emit('failed'),
+      saveDropped: () => followed.get(context)?.failed(),
       currentPath: async () => {
         if (context.sessionContext.session) {
           // The document follows its session.

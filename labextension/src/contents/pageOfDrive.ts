@@ -10,6 +10,8 @@ export interface IOpenDocument {
   followsKernel(): boolean;
   /** Report that this save failed, for the display of the saving state. */
   saveEnded(): void;
+  /** Note that this save ended, because of another one, without a word to the display. */
+  saveDropped(): void;
   /** Where it is now: another page may have renamed it, and the server tells by its session. */
   currentPath(): Promise<string>;
 }

@@ -5,6 +5,7 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents, Kernel } from '@jupyterlab/services';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
+import { quietly } from '../contents/quietly.js';
 import { sameContent } from '../contents/sameContent.js';
 import { settledOutputs } from '../contents/settledOutputs.js';
 import { followKernel } from '../kernels/followKernel.js';
@@ -22,7 +23,6 @@ import { EarlierVersions } from './earlierVersion.js';
 import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
 import { NotebookReplay } from './notebookReplay.js';
-import { quietly } from './quietly.js';
 import { endScheduled } from './scheduledRequests.js';
 import { SentCode } from './sentCode.js';
 import { type IFileState, UnsavedOutputs } from './unsavedOutputs.js';

@@ -1,4 +1,4 @@
-import { quietly } from './quietly.js';
+import { quietly } from '../contents/quietly.js';
 
 /** What the file of a notebook has, compared with this page. */
 export interface IFileState {
@@ -37,13 +37,10 @@ export class UnsavedOutputs {
   /** Make a change that another page may save; `isMine`: no other page will. */
   change(change: () => void, isMine = false): void {
     this._isLate ||= this._isSaving;
-    if (this._model.dirty) {
-      change();
-      return;
-    }
+    const wasDirty = this._model.dirty;
     quietly(this._model, () => {
       change();
-      if (this._model.dirty) {
+      if (!wasDirty && this._model.dirty) {
         this._isMine ||= isMine;
         this._add();
       }
