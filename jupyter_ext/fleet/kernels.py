@@ -14,6 +14,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.leftovers import find_leftovers
+from jupyter_ext.fleet.platform_key import refuse_unknown_signer
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import Supervisor
@@ -45,12 +46,15 @@ LONGEST_STATE = 60
 
 def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options: float) -> Any:
     """The response of the first gateway that responds; raises `FleetError` if none does."""
-    token = SecretFiles(data_dir.secrets).sign_service_token("gateway")
+    files = SecretFiles(data_dir.secrets)
+    token = files.sign_service_token("gateway")
     problem = None
     for name in settings.gateway_names:
         try:
             return call(method, settings.url(name) + path, token, **options)
         except CallFailed as error:
+            if error.status == 401:
+                refuse_unknown_signer(files)
             if error.status is not None and error.status != 503:
                 raise FleetError(str(error)) from error
             problem = str(error) if error.status else problem

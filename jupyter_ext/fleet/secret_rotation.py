@@ -114,9 +114,11 @@ class SecretRotation:
         self._now = now
 
     def check(self, key: Key) -> None:
-        """Raise FleetError if a key's file lacks the one in use, or holds what is no key. Where
-        values are stored, `rotate` and `drop` ask a server as well whether their key is there."""
-        self._used(key, self._document(key))
+        """Raise FleetError if a key's file lacks the one in use, or holds what is no key; asks a
+        server for what it encrypts."""
+        document = self._document(key)
+        self._used(key, document)
+        self._refuse_lost_keys(key, document, self._values(key, "GET"))
 
     def state(self, key: Key) -> KeyState:
         """Where a key stands; asks a server for what it encrypts."""
@@ -129,7 +131,7 @@ class SecretRotation:
         """Use a new key, and accept the older one for so long; what was done. If an older one is
         still accepted, finishes that rotation instead of beginning another. Raises FleetError, and
         changes nothing, if the file lacks the key in use or holds what is no key."""
-        self._refuse_lost_keys(key, self._document(key), self._values(key, "GET"))
+        self.check(key)
         now = self._now()
         drop_after = now + max(keep_seconds, IN_USE_SECONDS if key.encrypts_at else 0.0)
         older = self._older(key)

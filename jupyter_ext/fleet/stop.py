@@ -14,6 +14,7 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.kernels import ELSEWHERE, PLACES, where
 from jupyter_ext.fleet.leftovers import end_leftovers
+from jupyter_ext.fleet.platform_key import refuse_unknown_signer
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, flag
 from jupyter_ext.fleet.store_sockets import remove_sockets
@@ -48,7 +49,8 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
 
     Returns when nothing of them is left in clusters either: no gateway could remove it later.
     """
-    token = SecretFiles(data_dir.secrets).sign_service_token("gateway")
+    files = SecretFiles(data_dir.secrets)
+    token = files.sign_service_token("gateway")
     ended: set[str] = set()
     deadline = time.monotonic() + KERNELS_SECONDS
     problem = "no gateway answers"
@@ -70,6 +72,8 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
                 if left:
                     problem = f"still running: {counted(len(left), 'kernel')}"
             except CallFailed as error:
+                if error.status == 401:
+                    refuse_unknown_signer(files)
                 problem = str(error)
         if time.monotonic() > deadline:
             raise FleetError(

@@ -117,10 +117,18 @@ def test_a_file_must_hold_a_key_of_the_values_that_are_stored(
 def test_no_key_is_replaced_if_the_file_of_another_is_broken(
     data_dir: DataDir, files: SecretFiles, servers: Servers
 ) -> None:
+    write_private(files.login_keys, json.dumps({"keys": [new_key()]}))
+    refused_whatever_is_done(data_dir, r"login_keys\.json holds none of the keys")
     write_private(files.shared_secrets, json.dumps({"keys": [{"kid": "x"}]}))
+    servers.away = True
+    refused_whatever_is_done(data_dir, r"lab_secrets\.json: entry 1")
+
+
+def refused_whatever_is_done(data_dir: DataDir, words: str) -> None:
+    files = SecretFiles(data_dir.secrets)
     before = {file: file.read_bytes() for file in files.folder.iterdir() if file.is_file()}
     for action in ("rotate", "drop"):
         options = argparse.Namespace(action=action, names=[], keep=None, dry_run=False, json=False)
-        with pytest.raises(FleetError, match=r"lab_secrets\.json: entry 1"):
+        with pytest.raises(FleetError, match=words):
             run_secrets(options, data_dir, SETTINGS)
     assert {file: file.read_bytes() for file in before} == before

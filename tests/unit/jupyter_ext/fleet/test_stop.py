@@ -1,16 +1,19 @@
 """`down --kernels` waits until clusters have nothing left of the kernels."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_ext.fleet import stop
+from jupyter_ext.fleet import kernels, stop
 from jupyter_ext.fleet.calls import CallFailed
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.platform.private_file import write_private
+from jupyter_ext.platform.tokens import TokenSigner, create_private_key
 
 POD = {"kernel_id": "1", "location": {"kind": "pod", "namespace": "kernels", "name": "ada-1"}}
 YARN = {"kernel_id": "2", "location": {"kind": "yarn", "application_id": "application_1_2"}}
@@ -21,9 +24,13 @@ SETTINGS = Settings(gateways=2, ports={"gateway-1": 1, "gateway-2": 2})
 
 class Gateways:
     """Answers the calls: `kernels` are listed until they are deleted, `left` is what is left, call
-    by call, and `pooled` how many wait in pools, or how that is refused."""
+    by call, and `pooled` how many wait in pools, or how that is refused. Every call raises
+    `refuses`."""
 
-    def __init__(self, *left: Any, pooled: Any = (0,), kernels: Any = ()) -> None:
+    def __init__(
+        self, *left: Any, pooled: Any = (0,), kernels: Any = (), refuses: Any = None
+    ) -> None:
+        self.refuses = refuses
         self.kernels = list(kernels)
         self.left = list(left)
         self.asked: list[str] = []
@@ -31,6 +38,8 @@ class Gateways:
         self.pools_ended: list[str] = []
 
     def call(self, method: str, url: str, token: str) -> Any:
+        if self.refuses is not None:
+            raise self.refuses
         if url.endswith("/api/kernels?personal=all"):
             return list(self.kernels)
         if "/api/kernels/" in url:
@@ -125,6 +134,28 @@ def test_what_is_left_in_a_cluster_that_is_not_configured_is_told_how_to_reach()
     assert "`jupyter fleet up --kubeconfig …`, then run `jupyter fleet down --kernels`" in words
     words = stop.what_to_do([POD], Settings(kubeconfig="/root/.kube/config"))
     assert words == "run `jupyter fleet down` when the cluster answers again"
+
+
+def test_a_fleet_that_does_not_know_its_own_key_is_told_how_to_repair_that(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = SecretFiles(data_dir.secrets)
+    create_private_key(files.folder / "other.pem")
+    other = TokenSigner(files.folder / "other.pem").public_key
+    gateways = Gateways(refuses=CallFailed("signed by a key that this fleet does not know", 401))
+    # It is of no use to wait for those; any other refusal may end.
+    monkeypatch.setattr(stop, "KERNELS_SECONDS", -1.0)
+    monkeypatch.setattr(kernels, "call", gateways.call)
+    with pytest.raises(FleetError, match=r"cannot be ended .*does not know"):
+        end(data_dir, gateways, monkeypatch)
+    words = r'jwks\.json lacks the public key of .*platform\.pem.* add this to "keys" in jwks\.json'
+    for broken in (json.dumps({"keys": [other, 5]}), '{"keys": 5}', "[]", "{"):
+        write_private(files.token_keys, broken)
+        with pytest.raises(FleetError, match=words) as refused:
+            end(data_dir, gateways, monkeypatch)
+        assert json.dumps(files.signer().public_key) in str(refused.value)
+        with pytest.raises(FleetError, match=words):
+            kernels.ask(data_dir, SETTINGS, "GET", "/api/kernels")
 
 
 def test_of_many_objects_some_are_named() -> None:
