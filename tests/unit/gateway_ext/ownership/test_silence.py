@@ -24,6 +24,7 @@ class Link:
 
     process, execution_state, reason = "running", "busy", ""
     last_activity, connections = NOW, 1
+    network, network_why = None, ""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
