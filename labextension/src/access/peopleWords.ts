@@ -17,12 +17,12 @@ export function peopleWords(people: IPeople, me: string | null, trans: Translati
   if (!names.length) {
     return trans.__(
       'The server does not say who else ran code in this kernel. Their code can put scripts into your ' +
-        'outputs, so these are drawn in frames, and widgets are not shown.'
+        'outputs, so these are drawn in frames or as text, and widgets are not shown.'
     );
   }
   return trans.__(
     '%1 also ran code in this kernel. Such code can put scripts into your outputs, so these are drawn ' +
-      'in frames, and widgets are not shown.',
+      'in frames or as text, and widgets are not shown.',
     listed(names, others.length, trans)
   );
 }

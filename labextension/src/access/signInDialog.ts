@@ -102,7 +102,7 @@ class SignInDialog extends Dialog<void> {
 function bodyFor(signIn: SignIn, trans: TranslationBundle): string {
   if (signIn.state !== 'other') {
     return trans.__(
-      'Your login has expired. Sign in again in a new tab, and this page continues where it was. Your kernels keep running, and your unsaved changes stay in this page.'
+      'Your login has ended. Sign in again in a new tab, and this page continues where it was. Your kernels keep running, and your unsaved changes stay in this page.'
     );
   }
   return trans.__(

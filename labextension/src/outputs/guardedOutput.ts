@@ -3,10 +3,14 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
+import { pageUser } from '../user/pageUser.js';
+import { FoldedText } from './foldedText.js';
 import { framedContent } from './framedContent.js';
 import { isMine } from './mine.js';
 import { IFramePage, OutputFrame } from './outputFrame.js';
 import { wayToDraw } from './outputTypes.js';
+import { preparedOutputBy } from './preparedOutputs.js';
+import { textReason } from './textReason.js';
 
 const PLAIN = 'text/plain';
 
@@ -81,12 +85,22 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
 
   private async _drawText(mimeType: string, model: IRenderMime.IMimeModel): Promise<void> {
     const trans = (this._tools.translator ?? nullTranslator).load('jupyter_fleet');
-    const said = trans.__(
-      'Shown as text: %1 is drawn only in a notebook that you ran or trust.',
-      mimeType
+    const text = textOf(model.data[mimeType]);
+    const folded = this._drawn('text', () => new FoldedText(this._tools.stock(PLAIN)));
+    // JupyterLab draws an output while its cell gets it: who prepared it is noted just after that.
+    await Promise.resolve();
+    if (folded.isDisposed) {
+      return;
+    }
+    if (!(model instanceof OutputModel)) {
+      folded.unfold();
+    }
+    const people = preparedOutputBy(model)?.people ?? null;
+    await folded.present(
+      textReason(mimeType, people, pageUser()?.username ?? null, trans),
+      trans.__('%1, %2 kB', mimeType, Math.ceil(text.length / 1000).toLocaleString()),
+      text
     );
-    const text = `${said}\n${textOf(model.data[mimeType])}`;
-    await this._drawStock(PLAIN, new MimeModel({ data: { [PLAIN]: text } }));
   }
 
   /** What draws in this way, a type or `framed`; what drew in another one goes. */

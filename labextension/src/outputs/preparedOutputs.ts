@@ -12,6 +12,7 @@ export interface IPreparedOutputs {
 
 const distrusted = new Signal<object, IPreparedOutputs>({});
 const preparedAreas = new WeakMap<object, IPreparedBy>();
+const preparedOutputs = new WeakMap<object, IPreparedBy>();
 
 /** Emitted when outputs of the user stop to be trusted because others may have prepared them. */
 export const preparedOutputsFound: ISignal<object, IPreparedOutputs> = distrusted;
@@ -19,6 +20,11 @@ export const preparedOutputsFound: ISignal<object, IPreparedOutputs> = distruste
 /** Where outputs that the user has made were prepared; null if they were not, or others have made them. */
 export function preparedBy(model: object): IPreparedBy | null {
   return preparedAreas.get(model) ?? null;
+}
+
+/** The same of one output. */
+export function preparedOutputBy(output: object): IPreparedBy | null {
+  return preparedOutputs.get(output) ?? null;
 }
 
 /**
@@ -32,10 +38,13 @@ export function distrustPreparedOutputs(): void {
   const { add, set, clear } = OutputAreaModel.prototype;
   /* eslint-enable @typescript-eslint/unbound-method */
   OutputAreaModel.prototype.add = function (this: OutputAreaModel, output: IOutput) {
-    return add.call(this, withoutMark(this, output));
+    const length = add.call(this, withoutMark(this, output));
+    note(this, length - 1);
+    return length;
   };
   OutputAreaModel.prototype.set = function (this: OutputAreaModel, index: number, output: IOutput) {
     set.call(this, index, withoutMark(this, output));
+    note(this, index);
   };
   OutputAreaModel.prototype.clear = function (this: OutputAreaModel, wait = false) {
     if (!wait) {
@@ -43,6 +52,14 @@ export function distrustPreparedOutputs(): void {
     }
     clear.call(this, wait);
   };
+}
+
+function note(model: OutputAreaModel, index: number): void {
+  const by = preparedAreas.get(model);
+  const output = by && index < model.length ? model.get(index) : null;
+  if (by && output) {
+    preparedOutputs.set(output, by);
+  }
 }
 
 function withoutMark(model: OutputAreaModel, output: IOutput): IOutput {
