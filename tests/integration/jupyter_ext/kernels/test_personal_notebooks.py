@@ -1,6 +1,7 @@
 """Notebooks in which a person has a kernel alone, while others go on in the notebook's own."""
 
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,16 @@ def bob(fleet: Fleet) -> Client:
 
 
 @pytest.fixture
-def path() -> str:
-    return f"demo/{uuid.uuid4().hex}.ipynb"
+def path(fleet: Fleet, ann: Client, bob: Client) -> Iterator[str]:
+    """A notebook that nobody has opened. The sessions that are open afterwards are ended by their
+    people: nobody else sees those with a kernel of one person."""
+    yield f"demo/{uuid.uuid4().hex}.ipynb"
+    url = f"{fleet.urls[0]}/api/sessions"
+    for client in (ann, bob):
+        for one in client.call("GET", url).json():
+            # The session may have gone with another one's kernel.
+            answer = client.call("DELETE", f"{url}/{one['id']}")
+            assert answer.status_code in (204, 404), answer.text
 
 
 def post(fleet: Fleet, client: Client, path: str, lab: int = 0, **kernel: Any) -> Any:
