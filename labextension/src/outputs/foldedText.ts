@@ -10,12 +10,13 @@ export class FoldedText extends Widget {
     super();
     this.addClass('jp-fleet-FoldedText');
     const folded = new Widget({ node: this._details });
-    folded.node.append(this._summary);
     folded.layout = new PanelLayout();
     (folded.layout as PanelLayout).addWidget(_renderer);
-    this.node.append(this._line);
     this.layout = new PanelLayout();
     (this.layout as PanelLayout).addWidget(folded);
+    // Now: a layout puts its first widget before all that is there.
+    folded.node.prepend(this._summary);
+    this.node.prepend(this._line);
   }
 
   present(line: string, summary: string, text: string): Promise<void> {
