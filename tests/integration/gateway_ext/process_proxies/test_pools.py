@@ -33,8 +33,11 @@ seen = json.dumps({
     "own_packages": sys.prefix == os.environ["FLEET_PACKAGES"],
     "argv": sys.argv[:1], "executable": sys.executable.rpartition("/")[2],
 })
-# Each of the scripted cluster's containers has a folder of its own on this machine.
-print(seen.replace(os.environ["HOME"], "HOME"))
+# Each of the scripted cluster's containers has a home of its own on this machine, and each agent
+# a folder of settings with a name of its own.
+for folder in ("HOME", "FLEET_SETTINGS"):
+    seen = seen.replace(os.environ[folder], folder)
+print(seen)
 """
 
 
