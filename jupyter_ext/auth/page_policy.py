@@ -34,12 +34,17 @@ def page_policy(
         [
             "base-uri 'none'",
             f"connect-src 'self'{socket} data: blob: https:",
+            "font-src 'self' data: blob: https:",
             "form-action 'self'",
             "frame-ancestors 'self'",
             "img-src 'self' data: blob: https:",
+            "manifest-src 'self'",
+            # Sanitized HTML of others may have <audio> and <video>.
+            "media-src 'self' data: blob: https:",
             # JupyterLab shows PDF files so.
             "object-src blob:",
             *([] if scripts is None else [f"script-src {' '.join(scripts)}"]),
+            "style-src 'self' 'unsafe-inline' data: blob: https:",
             "worker-src 'self' blob:",
             f"report-uri {report_uri}",
         ]

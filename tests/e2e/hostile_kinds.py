@@ -69,6 +69,14 @@ class HostileKinds:
                     f'<img src=x onerror="{in_attribute(self.script("markdown-script"))}">'
                 }
             ),
+            # What follows a value that looks like a target: attributes in what looks like text.
+            "markdown-target": output(
+                {
+                    "text/markdown": '<a rel=x title=" target=">""'
+                    " style=animation-name:Toastify__bounceInRight;animation-duration:1s"
+                    f" onanimationstart=fetch(`{self.site}/ran/markdown-target`) x=</a>"
+                }
+            ),
             "latex": output(
                 {
                     "text/latex": f"$\\href{{javascript:fetch('{self.site}/ran/latex')}}{{x}}$"

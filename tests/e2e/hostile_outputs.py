@@ -98,6 +98,12 @@ def loads(url: str) -> dict[str, dict[str, Any]]:
         ),
         "markdown": output({"text/markdown": f"![picture]({url}/markdown)"}),
         "markdown-html": output({"text/markdown": f"<img src='{url}/markdown-html'>"}),
+        "markdown-video": output(
+            {"text/markdown": f"<video src='{url}/markdown-video' autoplay muted></video>"}
+        ),
+        "markdown-audio": output(
+            {"text/markdown": f"<audio src='{url}/markdown-audio' preload=auto></audio>"}
+        ),
         "latex": output({"text/latex": f"$\\href{{javascript:open('{url}/latex')}}{{x}}$"}),
         "heading": html(f"<h1>heading <img src='{url}/heading'></h1>"),
     }

@@ -1,9 +1,8 @@
 import type { IRenderMime } from '@jupyterlab/rendermime';
 
-// As sanitizers write it: no `<`, `>` or `"` within the values of attributes.
-const FORM = /<(\/?)form\b[^<>]*>/g;
-const TARGET = /(<(?:a|area)\b[^<>]*?) target="[^"]*"/g;
-const AREA = /<area\b/g;
+// As sanitizers write it: values of attributes are quoted and have no `<`, `>` or `"`.
+const ATTRIBUTE = '\\s+([^\\s<>"\'=/]+)(?:="([^<>"]*)")?';
+const TAG = new RegExp(`<(?:(/?)([a-zA-Z][^\\s<>"'=/]*)((?:${ATTRIBUTE})*)\\s*(/?)>)?`, 'g');
 
 /**
  * Sanitizes what is drawn in this page so that no click in it leaves the page.
@@ -20,10 +19,45 @@ export function stayingSanitizer(stock: IRenderMime.ISanitizer): IRenderMime.ISa
   };
 }
 
-/** Sanitized HTML without what leaves a page. JupyterLab gives links a target that have none. */
+/**
+ * Sanitized HTML without what leaves a page. JupyterLab gives links a target that have none.
+ *
+ * Each tag is read whole, one attribute after the other, because the value of one may look like the
+ * next (`title=" target="`). A `<` that begins no tag is written as text.
+ */
 export function staying(html: string): string {
-  return html
-    .replace(FORM, '<$1div>')
-    .replace(TARGET, '$1')
-    .replace(AREA, '<area target="_blank" rel="noopener"');
+  return html.replace(
+    TAG,
+    (
+      text: string,
+      end: string,
+      tag: string | undefined,
+      attributes: string,
+      _name: unknown,
+      _value: unknown,
+      closed: string
+    ) => {
+      if (tag === undefined) {
+        return '&lt;';
+      }
+      switch (tag.toLowerCase()) {
+        case 'form':
+          return `<${end}div>`;
+        case 'a':
+          return `<${end}${tag}${withoutTarget(attributes)}${closed && ' /'}>`;
+        case 'area': {
+          const own = end ? '' : ' target="_blank" rel="noopener"';
+          return `<${end}${tag}${own}${withoutTarget(attributes)}${closed && ' /'}>`;
+        }
+        default:
+          return text;
+      }
+    }
+  );
+}
+
+function withoutTarget(attributes: string): string {
+  return attributes.replace(new RegExp(ATTRIBUTE, 'g'), (attribute, name: string) =>
+    name.toLowerCase() === 'target' ? '' : attribute
+  );
 }
