@@ -213,7 +213,7 @@ class Kernel:
             await self._dead(LaunchError.words(error))
             return
         run: KernelRun
-        self.requests.new_process()
+        self.requests.new_process(self._document.prepared_by)
         channels = KernelChannels(
             connection,
             self._key,

@@ -72,6 +72,8 @@ class StartDocument:
     keep_process_group: bool = False
     walls: Walls | None = None
     """What the kernel does not see of its machine; None if it has no namespaces of its own."""
+    prepared_by: tuple[str | None, ...] = ()
+    """The users who may have chosen what its processes do from their start on."""
     pooled: bool = False
     """Whether the kernel is nobody's yet: it is started when a gateway says whose it is."""
     claimed_as: str | None = None
@@ -159,6 +161,7 @@ def parse_start_document(text: str) -> StartDocument:
         memory_cgroup=_absolute(raw, "memory_cgroup") if raw.get("memory_cgroup") else None,
         keep_process_group=bool(raw.get("keep_process_group")),
         walls=_walls(raw),
+        prepared_by=_users(raw),
         pooled=bool(raw.get("pooled")),
     )
     _check_kernelspec(document)
@@ -177,6 +180,7 @@ def claimed_document(document: StartDocument, late: Any) -> StartDocument:
         environment=_environment(late.get("environment") or {}),
         orphan_seconds=_positive(late, "orphan_seconds"),
         cwd=_absolute(late, "cwd") if late.get("cwd") else document.cwd,
+        prepared_by=_users(late),
         pooled=False,
     )
     _check_kernelspec(claimed)
@@ -217,6 +221,13 @@ def _environment(raw: Any) -> dict[str, str]:
     ):
         raise StartDocumentError("environment must be an object with strings")
     return dict(raw)
+
+
+def _users(raw: dict[str, Any]) -> tuple[str | None, ...]:
+    users = raw.get("prepared_by") or []
+    if not isinstance(users, list) or not all(isinstance(one, str | None) for one in users):
+        raise StartDocumentError("prepared_by must be a list of names of users, and nulls")
+    return tuple(users)
 
 
 def _packages(raw: dict[str, Any], directory: Path) -> Packages | None:

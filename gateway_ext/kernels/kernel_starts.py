@@ -83,7 +83,10 @@ class KernelStarts:
                 await self.again(record, new.username)
         elif claimed is None:
             self._door.add(new.kernel_id)
-            self._launches.begin(record, spec, agent_key, dict(new.environment), new.launch_options)
+            environment, options = dict(new.environment), new.launch_options
+            self._launches.begin(
+                record, spec, agent_key, environment, options, prepared_by=new.prepared_by
+            )
         if seconds is None:
             return record
         return await self.until_running(new.kernel_id, deadline)
@@ -106,7 +109,10 @@ class KernelStarts:
         launched = await self._records.get(record.kernel_id)
         if launched is not None:
             self._door.add(record.kernel_id)
-            self._launches.begin(launched, spec, agent_key, dict(stored.environment), options)
+            environment = dict(stored.environment)
+            self._launches.begin(
+                launched, spec, agent_key, environment, options, prepared_by=stored.prepared_by
+            )
 
     async def until_running(self, kernel_id: str, deadline: float) -> KernelRecord:
         """Waits for a launch, here or elsewhere, until then by the loop's clock; raises Refusal if

@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import agent_proxy_class, proxy_stanza
+from gateway_ext.kernels.prepared_processes import prepared_by
 from gateway_ext.kernels.refusal import Refusal, id_taken
 from gateway_ext.ownership.kernel_records import NewKernel, Secrets
 from gateway_ext.ownership.records import KernelRecord
@@ -65,8 +66,16 @@ class LaunchRules:
 
     async def decided(self, new: NewKernel, spec: KernelSpec) -> NewKernel:
         """`new` with checked options and the defaults of those that it does not name: those that
-        its user was shown, if it says which. Raises Refusal (400), also if a default is another one
-        by now than was shown and that one may not be chosen."""
+        its user was shown, if it says which; and with who has prepared its processes. Raises
+        Refusal (400), also if a default is another one by now than was shown and that one may not
+        be chosen."""
+        checked, defaults = await self._checked(new, spec)
+        return replace(checked, prepared_by=prepared_by(checked, defaults))
+
+    async def _checked(
+        self, new: NewKernel, spec: KernelSpec
+    ) -> tuple[NewKernel, Mapping[str, Any]]:
+        """`new` with checked options and the defaults, and the defaults of the moment."""
         declaration, on_this_machine = self._declaration(new.kernel_name, spec)
         project, name = new.project, new.kernel_name
         try:
@@ -75,11 +84,11 @@ class LaunchRules:
             # What it would refuse is not known.
             if new.launch_options or new.shown_defaults or _options_by_variables(new.environment):
                 raise
-            return new
+            return new, {}
         if policy:
             _refuse_variables(new.environment)
         if not (declaration.properties or new.launch_options or new.shown_defaults):
-            return new
+            return new, {}
         effective = await self._in_thread(
             lambda: self._effective(declaration, project, name, on_this_machine)
         )
@@ -102,7 +111,8 @@ class LaunchRules:
             check_options(effective.schema, options, kernelspec=name, project=project)
         except OptionRefused as refused:
             raise as_refusal(refused) from refused
-        return replace(new, launch_options=options, shown_options=shown_options(options))
+        checked = replace(new, launch_options=options, shown_options=shown_options(options))
+        return checked, effective.defaults
 
     async def decided_for_pool(self, new: NewKernel, spec: KernelSpec) -> NewKernel:
         """The same, but never without the policy's defaults: while no policy can be read, raises

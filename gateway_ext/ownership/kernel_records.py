@@ -60,6 +60,10 @@ class NewKernel:
     shown_defaults: Mapping[str, Any] | None = None
     personal: bool = False
     """Whether it is for this user alone."""
+    by_service: bool = False
+    """Whether one of the fleet's own servers asks for it."""
+    prepared_by: tuple[str | None, ...] = ()
+    """Who may have chosen what its processes do from their start on; None for unknown ones."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Secrets:
     agent_key: bytes
     environment: Mapping[str, str]
     launch_options: Mapping[str, Any]
+    prepared_by: tuple[str | None, ...] = ()
 
 
 class KernelRecords:
@@ -392,12 +397,13 @@ class KernelRecords:
             return None
         agent_key, launch = stored
         wanted = json.loads(self._box.decrypt(launch)) if launch else {}
-        return Secrets(
-            self._box.decrypt(agent_key),
-            wanted.get("environment", {}),
-            # Earlier gateways wrote none, and ignore them.
-            wanted.get("options", {}),
-        )
+        environment = wanted.get("environment", {})
+        # Earlier gateways wrote none, and ignore them.
+        options = wanted.get("options", {})
+        # Neither these: somebody may have chosen what there is.
+        unsaid = [None] if environment or options else []
+        prepared_by = tuple(wanted.get("prepared_by", unsaid))
+        return Secrets(self._box.decrypt(agent_key), environment, options, prepared_by)
 
     def _transition(
         self,
@@ -418,7 +424,10 @@ class KernelRecords:
 
 def encrypted_launch(box: SecretBox, new: NewKernel) -> str:
     """What a launch needs, as it is stored."""
-    wanted = {"environment": dict(new.environment)}
+    wanted: dict[str, Any] = {
+        "environment": dict(new.environment),
+        "prepared_by": list(new.prepared_by),
+    }
     if new.launch_options:
         wanted["options"] = dict(new.launch_options)
     return box.encrypt(json.dumps(wanted).encode())

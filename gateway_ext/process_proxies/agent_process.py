@@ -77,6 +77,9 @@ class AgentStart:
     resource_dir: str
     launch_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Checked; what they mean is the process proxy's matter."""
+    prepared_by: tuple[str | None, ...] = ()
+    """The users who may have chosen what the kernel's processes do from their start on; None for
+    unknown ones."""
     pooled: bool = False
     """Whether the kernel is nobody's yet: its agent waits to learn whose it is."""
     shape: str | None = None
@@ -120,6 +123,7 @@ def start_document(
         "ping_seconds": settings.ping_seconds,
         "ping_timeout": settings.ping_timeout,
         "orphan_seconds": orphan_seconds(start, settings),
+        "prepared_by": list(start.prepared_by),
         **({"pooled": True} if start.pooled else {}),
         **more,
     }

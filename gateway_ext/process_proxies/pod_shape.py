@@ -18,7 +18,7 @@ document has them, and a container's variables give way to it."""
 _SAID_BY_LABELS = ("metadata.labels['kernel_id']", "metadata.annotations['fleet-project']")
 """How a manifest gives a container what the labels say when it starts."""
 
-_LATE = ("kernel_id", "kernelspec", "environment", "cwd", "orphan_seconds")
+_LATE = ("kernel_id", "kernelspec", "environment", "cwd", "orphan_seconds", "prepared_by")
 
 
 def pod_shape(pod: Mapping[str, Any], kernel: KernelObjects, more: Mapping[str, Any]) -> str:

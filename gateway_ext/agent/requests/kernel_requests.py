@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -51,10 +51,13 @@ class KernelRequests:
         self._people = People()
         self._ended = Restarted(0, "")
 
-    def new_process(self) -> None:
-        """The kernel has a new process."""
+    def new_process(self, prepared_by: Sequence[str | None] = ()) -> None:
+        """The kernel has a new process, which does from its start on what these users may have
+        chosen."""
         self._process += 1
-        if self._process > 1:
+        for user in prepared_by:
+            self._people.used(self._process, user)
+        if self._process > 1 or prepared_by:
             self._tell_people()
 
     # -- from clients -------------------------------------------------------------------------

@@ -112,4 +112,5 @@ def parse_new_kernel(
         launch_options=options,
         shown_defaults=shown,
         personal=personal,
+        by_service=identity.service is not None,
     )

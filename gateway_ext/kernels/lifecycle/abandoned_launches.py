@@ -192,8 +192,10 @@ class AbandonedLaunches(KernelCare):
             if proxy is None or await proxy.end():
                 await self._records.set_dead(record.kernel_id, record.epoch, refusal.message)
             return
-        environment = dict(stored.environment)
-        self._launches.begin(record, spec, agent_key, environment, stored.launch_options)
+        environment, options = dict(stored.environment), stored.launch_options
+        self._launches.begin(
+            record, spec, agent_key, environment, options, prepared_by=stored.prepared_by
+        )
 
     async def _claim(self, record: KernelRecord) -> KernelRecord | None:
         """The record as this gateway's; None if it has changed since it was read."""

@@ -198,6 +198,7 @@ class AgentProcesses:
         spec: KernelSpec,
         agent_key: bytes,
         options: Mapping[str, Any] = NO_OPTIONS,
+        prepared_by: tuple[str | None, ...] = (),
     ) -> AgentStart:
         """What an agent of the kernel is started with; raises DatabaseUnavailable."""
         return AgentStart(
@@ -212,6 +213,7 @@ class AgentProcesses:
             kernelspec=spec.to_dict(),
             resource_dir=spec.resource_dir,
             launch_options=options,
+            prepared_by=prepared_by,
             pooled=record.pool is not None,
             shape=record.pool,
         )

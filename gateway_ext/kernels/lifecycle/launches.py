@@ -102,12 +102,17 @@ class Launches:
         agent_key: bytes,
         client: dict[str, str],
         options: Mapping[str, Any],
+        *,
+        prepared_by: tuple[str | None, ...],
     ) -> None:
         """Launches in a separate task, so that a client that disconnects does not cancel it. A
-        launch that another gateway has begun, and whose `record` is this one's by now, goes on."""
+        launch that another gateway has begun, and whose `record` is this one's by now, goes on.
+        `client` and `options` may be the choice of the users `prepared_by`."""
         kernel_id = record.kernel_id
         self._board.add(record)
-        task = asyncio.ensure_future(self._run(record, spec, agent_key, client, options))
+        task = asyncio.ensure_future(
+            self._run(record, spec, agent_key, client, options, prepared_by)
+        )
         self._tasks[kernel_id] = task
 
         def launched(task: asyncio.Task[None]) -> None:
@@ -137,6 +142,7 @@ class Launches:
         agent_key: bytes,
         client: dict[str, str],
         options: Mapping[str, Any],
+        prepared_by: tuple[str | None, ...],
     ) -> None:
         kernel_id = record.kernel_id
         manager = self.processes.kernel_manager(kernel_id, record.kernel_name)
@@ -157,7 +163,9 @@ class Launches:
             async with self._turn(record, here=proxy.ON_THIS_MACHINE):
                 if not await self._is_ours(record):
                     raise LaunchTaken("until its turn its record has changed")
-                start = await self.processes.agent_start(record, spec, agent_key, options)
+                start = await self.processes.agent_start(
+                    record, spec, agent_key, options, prepared_by
+                )
                 await self._submit(record, start, proxy, class_name, env)
                 await self._watch.until_running(kernel_id, proxy)
             # The response will say that it runs, so the other gateways should know that, too.

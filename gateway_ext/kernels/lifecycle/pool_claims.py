@@ -122,8 +122,9 @@ class PoolClaims(KernelCare):
         else:
             self._links.claimed(link, record)
             self._background.start(self._finish(link))
+        environment, options = dict(new.environment), new.launch_options
         self._launches.begin(
-            record, spec, begun.agent_key, dict(new.environment), new.launch_options
+            record, spec, begun.agent_key, environment, options, prepared_by=new.prepared_by
         )
         self._on_claim()
 
@@ -177,11 +178,16 @@ class PoolClaims(KernelCare):
         if record.state is KernelState.LAUNCHING and record.kernel_id not in self._launches:
             # From another gateway: somebody has to see that it takes no longer than it may.
             self._launches.begin(
-                record, spec, stored.agent_key, dict(stored.environment), stored.launch_options
+                record,
+                spec,
+                stored.agent_key,
+                dict(stored.environment),
+                stored.launch_options,
+                prepared_by=stored.prepared_by,
             )
         process = dict(record.process or {})
         start = await self._processes.agent_start(
-            record, spec, stored.agent_key, stored.launch_options
+            record, spec, stored.agent_key, stored.launch_options, stored.prepared_by
         )
         launch = self._processes.planned(
             start,

@@ -143,7 +143,8 @@ class PoolKeeper(KernelCare):
                 continue
             self._log.info("kernel %s: started for a pool", record.kernel_id)
             self._door.add(record.kernel_id)
-            self._launches.begin(record, spec, begun.agent_key, {}, begun.launch_options)
+            options = begun.launch_options
+            self._launches.begin(record, spec, begun.agent_key, {}, options, prepared_by=())
 
     async def _end(self, ending: _Ending) -> None:
         """Ends a kernel that is still nobody's: whoever claims it at this moment is first, or finds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -60,3 +61,46 @@ def test_pages_learn_who_has_used_a_kernel_before_it_says_anything(gateways: Gat
     assert people_of(late) == [["ada"]]
     assert replay["people"] == {"1": ["ada", "eve", "ben"], "2": ["ada"]}
     gateways.client().call("DELETE", url)
+
+
+def test_whoever_starts_a_kernel_with_variables_is_one_of_its_users(gateways: Gateways) -> None:
+    kernels = gateways.directory / "kernels"
+    spec = json.loads((kernels / "python" / "kernel.json").read_text())
+    options = {"properties": {"environment": {}, "memory": {}}}
+    spec["metadata"] = {"fleet": {"launch_options": options}}
+    (kernels / "choosing").mkdir()
+    (kernels / "choosing" / "kernel.json").write_text(json.dumps(spec))
+    # What she has left in a folder that the project's kernels share.
+    leave = (
+        "import os; os.makedirs('left', exist_ok=True)\n"
+        "open('left/sitecustomize.py', 'w').write('import builtins; builtins.left = 1')\n"
+        "print(os.path.abspath('left'))"
+    )
+    first = gateways.start_kernel(0)
+    with gateways.client().channels(gateways.urls[0], first) as channels:
+        left = channels.run(leave).strip()
+    gateways.client().call("DELETE", f"{gateways.urls[0]}/api/kernels/{first}")
+    chosen = {"memory": "1Gi", "environment": {"PYTHONPATH": left}}
+    kernel_id = gateways.start_kernel(0, name="choosing", launch_options=chosen)
+    url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
+    ben = Page(gateways, kernel_id, user="ben")
+    ben.open()
+    cell = ben.execute("print(left)", "a")
+    ben.until(cell, "execute_reply")
+    assert [m["content"]["text"] for m in ben.messages if m["type"] == "stream"] == ["1\n"]
+    assert people_of(ben) == [["ada"], ["ada", "ben"]]
+    ben.close()
+    # Also of each further process, whoever has it started.
+    gateways.client("ben").call("POST", f"{url}/restart")
+    again = Page(gateways, kernel_id, user="ben")
+    again.open()
+    assert people_of(again) == [["ada"]]
+    again.close()
+    gateways.client().call("DELETE", url)
+    plain = gateways.start_kernel(0, name="choosing", launch_options={"memory": "1Gi"})
+    page = Page(gateways, plain, user="ben")
+    page.open()
+    run(page, "1")
+    assert people_of(page) == [[], ["ben"]]
+    page.close()
+    gateways.client().call("DELETE", f"{gateways.urls[0]}/api/kernels/{plain}")

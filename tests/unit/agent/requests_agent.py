@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from gateway_ext.agent.entry import Audience, Entry, Reach
@@ -18,11 +19,16 @@ from jupyter_ext.wire.messages import split_fleet, split_v1
 class Agent:
     """What a page may ask, and what its kernel says is up to the test."""
 
-    def __init__(self, limit: int = 10**9, disk: JournalDisk | None = None) -> None:
+    def __init__(
+        self,
+        limit: int = 10**9,
+        disk: JournalDisk | None = None,
+        prepared_by: Sequence[str | None] = (),
+    ) -> None:
         self.journal = Journal(limit, disk=disk)
         self.requests = KernelRequests(self._append)
         self.requests.on_superseded = self.journal.supersede
-        self.requests.new_process()
+        self.requests.new_process(prepared_by)
 
     def _append(self, audience: Audience, message: bytes, is_end: bool) -> Entry:
         return self.journal.append(audience, message, is_end=is_end)

@@ -95,6 +95,7 @@ def test_the_key_and_the_environment_are_not_in_what_is_printed() -> None:
         ({"cwd": "x"}, "cwd must be an absolute path"),
         ({"ping_timeout": True}, "ping_timeout must be a number above 0"),
         ({"orphan_seconds": -1}, "orphan_seconds must be a number above 0"),
+        ({"prepared_by": ["ada", 1]}, "prepared_by must be a list of names of users, and nulls"),
         ({"kernelspec": {"argv": ["x"], "interrupt_mode": "wave"}}, "signal or message, not wave"),
         (
             {"kernelspec": {"argv": ["x"], "metadata": {"fleet": {"transport": "smoke"}}}},

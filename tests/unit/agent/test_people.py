@@ -188,6 +188,15 @@ def test_what_waits_for_the_next_process_makes_its_sender_a_user_of_that() -> No
     assert told(agent)[-1] == agent.requests.people == {"process": 2, "users": ["bob"]}
 
 
+def test_whoever_has_prepared_the_processes_is_a_user_of_each_before_it_says_anything() -> None:
+    assert told(Agent()) == []
+    # Also of the first one, of which pages may have heard that nobody has used it.
+    agent = Agent(prepared_by=["ann"])
+    assert told(agent) == [agent.requests.people] == [{"process": 1, "users": ["ann"]}]
+    agent.requests.new_process(["ann", None])
+    assert told(agent)[-1] == {"process": 2, "users": ["ann", None]}
+
+
 def test_an_answer_names_the_users_of_the_processes_in_its_index() -> None:
     agent = Agent()
     agent.execute("r1", "c1")

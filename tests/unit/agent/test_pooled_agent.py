@@ -40,6 +40,8 @@ def test_a_claimed_kernel_is_somebody_s_and_connects_as_before() -> None:
     assert (claimed.cwd, claimed.orphan_seconds) == (Path("/home/ada"), 3600)
     assert (DOCUMENT.pooled, claimed.pooled) == (True, False)
     assert claimed_document(DOCUMENT, LATE).cwd == DOCUMENT.cwd
+    assert claimed.prepared_by == ()
+    assert claimed_document(DOCUMENT, {**LATE, "prepared_by": ["ada"]}).prepared_by == ("ada",)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,7 @@ def test_a_claimed_kernel_is_somebody_s_and_connects_as_before() -> None:
         ({"environment": {"A": 1}}, "environment"),
         ({"orphan_seconds": 0}, "orphan_seconds"),
         ({"cwd": "relative"}, "cwd"),
+        ({"prepared_by": "ada"}, "prepared_by"),
         ({"kernelspec": {"argv": ["python"], "interrupt_mode": "shout"}}, "interrupt_mode"),
     ],
 )

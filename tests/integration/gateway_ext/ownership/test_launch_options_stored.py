@@ -18,7 +18,7 @@ def test_options_are_kept_encrypted_and_shown_without_secrets(
     records: KernelRecords, database: Database, box: SecretBox
 ) -> None:
     async def run() -> None:
-        new = new_kernel(launch_options=OPTIONS, shown_options=SHOWN)
+        new = new_kernel(launch_options=OPTIONS, shown_options=SHOWN, prepared_by=("ada",))
         record = await records.insert_launching(new, KEY)
         assert record is not None
         assert record.launch_options == SHOWN
@@ -35,6 +35,7 @@ def test_options_are_kept_encrypted_and_shown_without_secrets(
         again = await records.secrets(new.kernel_id)
         assert again is not None
         assert again.launch_options == OPTIONS
+        assert stored.prepared_by == again.prepared_by == ("ada",)
 
     asyncio.run(run())
     row = database.run_blocking(
@@ -63,6 +64,9 @@ def test_a_kernel_without_options(records: KernelRecords, database: Database) ->
     record = asyncio.run(records.insert_launching(new, KEY))
     assert record is not None
     assert record.launch_options is None
+    stored = asyncio.run(records.secrets(new.kernel_id))
+    assert stored is not None
+    assert stored.prepared_by == ()
     present = database.run_blocking(
         lambda connection: connection.execute(
             text("SELECT launch_options FROM fleet_kernel")
@@ -86,3 +90,5 @@ def test_a_record_of_a_gateway_of_the_version_before(
     stored = asyncio.run(records.secrets(new.kernel_id))
     assert stored is not None
     assert (stored.environment, stored.launch_options) == ({"A": "1"}, {})
+    # It does not say who has chosen that.
+    assert stored.prepared_by == (None,)

@@ -82,6 +82,24 @@ def test_options_and_defaults() -> None:
     assert new.shown_options == {"cpus": 2, "environment": {"MODE": None, "TOKEN": None}}
 
 
+def test_whoever_chooses_what_the_process_does_is_noted_and_who_takes_defaults_is_not(
+    tmp_path: Path,
+) -> None:
+    bare = KernelSpec(argv=["python"], language="python")
+    assert decided(ANY, bare).prepared_by == decided(ANY, cpus=2).prepared_by == ()
+    assert decided(ANY, bare, env={"PYTHONPATH": "/x"}).prepared_by == ("ada",)
+    assert decided(ANY, environment={"PYTHONPATH": "/x"}).prepared_by == ("ada",)
+    operators = LaunchRules(policy(tmp_path, image={"default": "b:1"}), 0, LOG)
+    assert decided(operators).launch_options["image"] == "b:1"
+    assert decided(operators).prepared_by == decided(operators, image="b:1").prepared_by == ()
+    assert decided(operators, image="a:1").prepared_by == ("ada",)
+    shown = {"cpus": 1, "image": "a:1"}
+    assert decided(operators, shown=shown).prepared_by == ("ada",)
+    assert decided(LaunchRules("/nowhere.json", 0, LOG), bare, env={"A": "1"}).prepared_by == (
+        "ada",
+    )
+
+
 def test_a_refusal_says_what_is_allowed() -> None:
     refusal = refused(ANY, image="c:1")
     assert refusal.status == 400

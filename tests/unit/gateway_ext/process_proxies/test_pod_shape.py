@@ -131,6 +131,7 @@ def test_what_a_claimed_agent_learns_is_what_a_cold_start_would_give_it() -> Non
         "kernelspec": {"argv": ["python"]},
         "environment": {"KERNEL_USERNAME": "ada", "SECRET": "of ada"},
         "orphan_seconds": 60.0,
+        "prepared_by": ["ada"],
         "directory": "/tmp/x",
     }
     assert late_document(document) == {
@@ -138,4 +139,5 @@ def test_what_a_claimed_agent_learns_is_what_a_cold_start_would_give_it() -> Non
         "kernelspec": {"argv": ["python"]},
         "environment": {"KERNEL_USERNAME": "ada", "SECRET": "of ada"},
         "orphan_seconds": 60.0,
+        "prepared_by": ["ada"],
     }

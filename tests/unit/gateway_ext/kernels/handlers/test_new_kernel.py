@@ -1,6 +1,7 @@
 """What a POST for a new kernel may contain."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,9 @@ def test_what_is_asked_for() -> None:
     env = {"KERNEL_ID": ID, "KERNEL_PROJECT": "third", "KERNEL_USERNAME": "mallory"}
     new = parse_new_kernel({"env": env}, ADA, "python", [])
     assert (new.kernel_id, new.project, new.username) == (ID, "third", "ada")
+    assert not new.by_service
+    server = replace(ADA, service="lab")
+    assert parse_new_kernel({"project": "other"}, server, "python", []).by_service
 
 
 def test_environment_is_an_allow_list() -> None:

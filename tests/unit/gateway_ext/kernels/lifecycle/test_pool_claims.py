@@ -12,6 +12,7 @@ from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.pool_claims import FIRST_PAUSE, LONGEST_PAUSE, PoolClaims
 from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import Secrets
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.back_off import BackOff
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
@@ -70,7 +71,7 @@ class Claims:
         return True
 
     async def secrets(self, kernel_id: str) -> Any:
-        return SimpleNamespace(agent_key=b"k", environment={}, launch_options={})
+        return Secrets(b"k", {}, {})
 
     async def set_process(self, *_: Any) -> bool:
         return True
