@@ -37,6 +37,8 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
         select(session)
         .where(session.c.project == project, at_or_below(session.c.path, old))
         .order_by(session.c.id)
+        # Their pages may be renaming them as well.
+        .with_for_update()
     ).all()
     for row in sessions:
         there = Document(row.path, row.type)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -52,13 +53,8 @@ def put(connection: Connection, wanted: Session, instead_of: str | None) -> Sess
     """Write a session with another kernel, unless that is not the kernel `instead_of` any more
     (None: there was no session); returns the one that there is then. Its kernel is to be started
     under the id in it."""
-    present = of_document(connection, wanted.document, wanted.username)
-    if present is not None:
-        where = _of(present) & (personal_session.c.kernel_id == present.kernel_id)
-        if present.kernel_id != instead_of:
-            return present
-        connection.execute(update(personal_session).where(where).values(kernel_id=wanted.kernel_id))
-    else:
+    present = _held(connection, wanted, moved=instead_of is not None)
+    if present is None:
         with contextlib.suppress(IntegrityError), connection.begin_nested():
             connection.execute(
                 insert(personal_session).values(
@@ -66,7 +62,28 @@ def put(connection: Connection, wanted: Session, instead_of: str | None) -> Sess
                     document=wanted.document.key,
                 )
             )
-    return of_document(connection, wanted.document, wanted.username) or wanted
+        return of_document(connection, wanted.document, wanted.username) or wanted
+    if present.kernel_id != instead_of:
+        return present
+    connection.execute(
+        update(personal_session).where(_of(present)).values(kernel_id=wanted.kernel_id)
+    )
+    return replace(present, kernel_id=wanted.kernel_id)
+
+
+def _held(connection: Connection, wanted: Session, *, moved: bool) -> Session | None:
+    """The person's session of the document, locked for this transaction; with `moved` where that is
+    by now, if it was renamed since it was looked at."""
+    mine = personal_session.c.username == wanted.username
+    places = [personal_session.c.document == wanted.document.key]
+    if moved:
+        places.append(personal_session.c.id == wanted.id)
+    for place in places:
+        query = select(personal_session).where(place, mine).limit(1).with_for_update()
+        row = connection.execute(query).one_or_none()
+        if row is not None:
+            return _session(row)
+    return None
 
 
 def put_new(connection: Connection, wanted: Session, instead_of: str | None) -> Session:

@@ -100,6 +100,17 @@ def test_a_kernel_that_loses_its_session_to_a_rename_is_to_end(database: Databas
     assert database.run_blocking(endings.unfinished_endings) == [seven.kernel_id]
 
 
+def test_a_kernel_is_started_for_a_session_that_a_rename_moves_meanwhile(
+    database: Database,
+) -> None:
+    own = put(database, fresh(database))
+    database.run_blocking(partial(moves.move_documents, old=PATH, new="demo/c.ipynb"))
+    became = put(database, replace(own, kernel_id="k"), own.kernel_id)
+    assert (became.path, became.kernel_id) == ("demo/c.ipynb", "k")
+    assert found(database, "demo/c.ipynb") == became
+    assert found(database) is None
+
+
 def test_a_kernel_that_was_started_for_a_person_is_used_as_long_as_they_have_a_session(
     database: Database,
 ) -> None:
