@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store.session_rows import Session
+from jupyter_ext.sessions.store.session_rows import Session, get_session
 from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import personal_session
 
@@ -182,6 +182,21 @@ def move(connection: Connection, project: str, old: str, new: str) -> list[str]:
         here = Document(moved_path(row.path, old, new) or row.path, row.type)
         left.append(change(connection, present, _at(present, here)))
     return [kernel_id for kernel_id in left if kernel_id is not None]
+
+
+def end_at(connection: Connection, document: Document) -> list[str]:
+    """A notebook that has a kernel is moved to the place of this one, which was deleted: what
+    people have alone of this one ends. The kernels that have no session by that, as `change` says.
+    """
+    rows = connection.execute(
+        select(personal_session)
+        .where(personal_session.c.document == document.key, personal_session.c.kernel_id != ENDED)
+        .order_by(personal_session.c.username)
+    ).all()
+    for row in rows:
+        # A page that has it open does not go on in the kernel that all others have in it.
+        end(connection, _session(row), shared=get_session(connection, row.id) is not None)
+    return [row.kernel_id for row in rows if not uses(connection, row.kernel_id)]
 
 
 def _at(present: Session, here: Document) -> Session:
