@@ -73,6 +73,16 @@ async def _cancel_launch(sessions: EndingSessions, kernel_id: str) -> None:
     await sessions.end_kernel(kernel_id, launching=True)
 
 
+async def stay(sessions: EndingSessions, old: Session, new: Session) -> None:
+    """Others ended the `new` kernel as a session got it: the session has its `old` one again,
+    unless somebody has changed it meanwhile. Raises HTTPError."""
+    if new.kernel_id == old.kernel_id:
+        return
+    back = partial(former_kernels.take_back, old=old, kernel_id=new.kernel_id)
+    if not await sessions.run(back):
+        await leave(sessions, old, new, runs_already=False)
+
+
 async def leave(
     sessions: EndingSessions, old: Session, new: Session, *, runs_already: bool
 ) -> bool:

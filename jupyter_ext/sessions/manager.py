@@ -24,17 +24,12 @@ from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_project, check_seen, checked, unknown_session
 from jupyter_ext.sessions.former_kernels import ChangeWatch, former_of, give_back, settle
 from jupyter_ext.sessions.kernel_changes import ended_meanwhile, other_kernel, when_changed
-from jupyter_ext.sessions.left_kernels import cancel_session, end_session, end_unused, leave
+from jupyter_ext.sessions.left_kernels import cancel_session, end_session, end_unused, leave, stay
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.new_sessions import NewSession, new_session
 from jupyter_ext.sessions.patch import SessionPatch, patched
 from jupyter_ext.sessions.plain_kernels import plain_kernel
-from jupyter_ext.sessions.store import (
-    document_kernels,
-    endings,
-    launch_choices,
-    session_rows,
-)
+from jupyter_ext.sessions.store import document_kernels, endings, launch_choices, session_rows
 from jupyter_ext.sessions.store.endings import Ending
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.waiting_clients import told_failed, when_it_runs
@@ -334,15 +329,17 @@ class FleetSessionManager(LoggingConfigurable):
             again, kernel = with_kernel
             return session_model(again if path is None else replace(again, shown_path=path), kernel)
         kernel = await self.kernel_or_none(new.kernel_id)
+        if kernel is None:
+            await stay(self, old, new)
+            self._changes.watch(old.kernel_id)
+            raise ended_meanwhile(new.kernel_id, started)
         try:
-            if wait and kernel is not None:
+            if wait:
                 kernel = await when_changed(self, new, kernel, deadline)
         finally:
             if changed and await leave(self, old, new, runs_already=runs_already):
                 new = replace(new, former_kernel=old.kernel_id)
                 self._changes.watch(new.kernel_id)
-        if kernel is None:
-            raise ended_meanwhile(new.kernel_id, started)
         if new.former_kernel is not None and runs(kernel):
             await settle(self, kernel["id"])
             new = replace(new, former_kernel=None)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
+from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session, session_kernel
 
 
 def lock_starts(connection: Connection, kernel_id: str) -> Sequence[Row[Any]]:
@@ -37,6 +37,10 @@ def lock_starts(connection: Connection, kernel_id: str) -> Sequence[Row[Any]]:
 
 def lock_kernel(connection: Connection, kernel_id: str) -> tuple[Document, ...]:
     """The documents of a kernel. From now on nobody else gives it a session or takes one."""
+    # The one row that a kernel has while it has neither document nor session: MariaDB locks rows
+    # that there are, and does not keep others from adding the first one.
+    noted = select(session_kernel.c.kernel_id).where(session_kernel.c.kernel_id == kernel_id)
+    connection.execute(noted.with_for_update()).all()
     starts = lock_starts(connection, kernel_id)
     documents = tuple(Document(row.path, row.type) for row in starts)
     for column in (session.c.kernel_id, session.c.former_kernel):

@@ -222,11 +222,19 @@ def restore(connection: Connection, ending: Ending) -> None:
 def remove_kernel(connection: Connection, kernel_id: str) -> None:
     """Delete all records of a kernel that is gone: its sessions, its start, its origin. Sessions
     that have a former kernel go back to that."""
-    for session_id, former in pending_changes(connection, kernel_id):
+    lock_kernel(connection, kernel_id)
+    changes = pending_changes(connection, kernel_id)
+    for session_id, former in changes:
         give_back(connection, session_id, kernel_id, former)
     connection.execute(
         update(session).where(session.c.former_kernel == kernel_id).values(former_kernel=None)
     )
-    connection.execute(delete(session).where(session.c.kernel_id == kernel_id))
+    # One that has got the kernel since, in place of another one, goes back to that when somebody
+    # looks: a kernel that a client started without a session has no row to be locked by.
+    without_former = session.c.former_kernel.is_(None)
+    looked_at = session.c.id.in_([session_id for session_id, _ in changes])
+    connection.execute(
+        delete(session).where(session.c.kernel_id == kernel_id, without_former | looked_at)
+    )
     connection.execute(delete(kernel_start).where(kernel_start.c.kernel_id == kernel_id))
     connection.execute(delete(session_kernel).where(session_kernel.c.kernel_id == kernel_id))

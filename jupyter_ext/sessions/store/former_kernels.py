@@ -29,20 +29,36 @@ def give_back(connection: Connection, session_id: str, kernel_id: str, former: s
     """The kernel could not be started: the session, and its document, have the former one again.
     False if the session has been changed meanwhile, or if the former kernel is being ended."""
     held = _held(connection, session_id, kernel_id, former)
-    if held is None or not may_use(connection, former):
+    return held is not None and _has_again(connection, held, former, None)
+
+
+def take_back(connection: Connection, old: Session, kernel_id: str) -> bool:
+    """The kernel ended as the session got it: the session, and its document, have again what it had
+    before. False if the session has been changed meanwhile, or if that is being ended as well."""
+    held = hold_session(connection, old.id)
+    if held is None or held.kernel_id != kernel_id:
+        return False
+    return _has_again(connection, held, old.kernel_id, old.former_kernel)
+
+
+def _has_again(connection: Connection, held: Session, kernel_id: str, former: str | None) -> bool:
+    if not may_use(connection, kernel_id):
         return False
     connection.execute(
         update(session)
-        .where(session.c.id == session_id)
-        .values(kernel_id=former, former_kernel=None)
+        .where(session.c.id == held.id)
+        .values(kernel_id=kernel_id, former_kernel=former)
     )
     connection.execute(
         update(kernel_start)
-        .where(kernel_start.c.document == held.document.key, kernel_start.c.kernel_id == kernel_id)
-        .values(kernel_id=former, state=RUNNING)
+        .where(
+            kernel_start.c.document == held.document.key,
+            kernel_start.c.kernel_id == held.kernel_id,
+        )
+        .values(kernel_id=kernel_id, state=RUNNING)
     )
-    # Somebody may have dropped the dead kernel.
-    use_kernel(connection, held.document, former)
+    # Somebody may have dropped the kernel that the session had until now.
+    use_kernel(connection, held.document, kernel_id)
     return True
 
 

@@ -28,15 +28,21 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
         .where(kernel_start.c.state != ENDING, at_or_below(kernel_start.c.path, old))
         .order_by(kernel_start.c.document)
     ).all()
+    left = []
     for row in starts:
-        _move_start(connection, row.document, Document(_moved(row.path, old, new), row.type))
-    for kernel_id in personal_rows.move(connection, project, old, new):
+        target = Document(_moved(row.path, old, new), row.type)
+        if _move_start(connection, row.document, target):
+            left += personal_rows.end_at(connection, target)
+    left += personal_rows.move(connection, project, old, new)
+    for kernel_id in left:
         # Of a file that was deleted or overwritten. Whoever renames may not end others' kernels.
         endings.end_later(connection, kernel_id)
     sessions = connection.execute(
         select(session)
         .where(session.c.project == project, at_or_below(session.c.path, old))
         .order_by(session.c.id)
+        # Their pages may be renaming them as well.
+        .with_for_update()
     ).all()
     for row in sessions:
         there = Document(row.path, row.type)
@@ -66,14 +72,15 @@ def _moved(path: str, old: str, new: str) -> str:
     return moved_path(path, old, new) or path
 
 
-def _move_start(connection: Connection, key: str, target: Document) -> None:
+def _move_start(connection: Connection, key: str, target: Document) -> bool:
+    """Move a kernel to the document's new name; False if nothing is to be moved."""
     if (
         key == target.key
         or not connection.execute(
             select(kernel_start.c.document).where(kernel_start.c.document == key).with_for_update()
         ).one_or_none()
     ):
-        return
+        return False
     # The target was deleted or overwritten; the moved file keeps its own kernel.
     connection.execute(delete(kernel_start).where(kernel_start.c.document == target.key))
     connection.execute(
@@ -81,3 +88,4 @@ def _move_start(connection: Connection, key: str, target: Document) -> None:
         .where(kernel_start.c.document == key)
         .values(document=target.key, path=target.path, type=target.type)
     )
+    return True

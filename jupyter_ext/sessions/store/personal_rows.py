@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store.session_rows import Session
+from jupyter_ext.sessions.store.session_rows import Session, get_session
 from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import personal_session
 
@@ -52,13 +53,8 @@ def put(connection: Connection, wanted: Session, instead_of: str | None) -> Sess
     """Write a session with another kernel, unless that is not the kernel `instead_of` any more
     (None: there was no session); returns the one that there is then. Its kernel is to be started
     under the id in it."""
-    present = of_document(connection, wanted.document, wanted.username)
-    if present is not None:
-        where = _of(present) & (personal_session.c.kernel_id == present.kernel_id)
-        if present.kernel_id != instead_of:
-            return present
-        connection.execute(update(personal_session).where(where).values(kernel_id=wanted.kernel_id))
-    else:
+    present = _held(connection, wanted, moved=instead_of is not None)
+    if present is None:
         with contextlib.suppress(IntegrityError), connection.begin_nested():
             connection.execute(
                 insert(personal_session).values(
@@ -66,7 +62,28 @@ def put(connection: Connection, wanted: Session, instead_of: str | None) -> Sess
                     document=wanted.document.key,
                 )
             )
-    return of_document(connection, wanted.document, wanted.username) or wanted
+        return of_document(connection, wanted.document, wanted.username) or wanted
+    if present.kernel_id != instead_of:
+        return present
+    connection.execute(
+        update(personal_session).where(_of(present)).values(kernel_id=wanted.kernel_id)
+    )
+    return replace(present, kernel_id=wanted.kernel_id)
+
+
+def _held(connection: Connection, wanted: Session, *, moved: bool) -> Session | None:
+    """The person's session of the document, locked for this transaction; with `moved` where that is
+    by now, if it was renamed since it was looked at."""
+    mine = personal_session.c.username == wanted.username
+    places = [personal_session.c.document == wanted.document.key]
+    if moved:
+        places.append(personal_session.c.id == wanted.id)
+    for place in places:
+        query = select(personal_session).where(place, mine).limit(1).with_for_update()
+        row = connection.execute(query).one_or_none()
+        if row is not None:
+            return _session(row)
+    return None
 
 
 def put_new(connection: Connection, wanted: Session, instead_of: str | None) -> Session:
@@ -165,6 +182,21 @@ def move(connection: Connection, project: str, old: str, new: str) -> list[str]:
         here = Document(moved_path(row.path, old, new) or row.path, row.type)
         left.append(change(connection, present, _at(present, here)))
     return [kernel_id for kernel_id in left if kernel_id is not None]
+
+
+def end_at(connection: Connection, document: Document) -> list[str]:
+    """A notebook that has a kernel is moved to the place of this one, which was deleted: what
+    people have alone of this one ends. The kernels that have no session by that, as `change` says.
+    """
+    rows = connection.execute(
+        select(personal_session)
+        .where(personal_session.c.document == document.key, personal_session.c.kernel_id != ENDED)
+        .order_by(personal_session.c.username)
+    ).all()
+    for row in rows:
+        # A page that has it open does not go on in the kernel that all others have in it.
+        end(connection, _session(row), shared=get_session(connection, row.id) is not None)
+    return [row.kernel_id for row in rows if not uses(connection, row.kernel_id)]
 
 
 def _at(present: Session, here: Document) -> Session:

@@ -79,8 +79,13 @@ def hold_session(connection: Connection, session_id: str) -> Session | None:
     if row is None:
         return None
     lock_kernel(connection, row.kernel_id)
-    row = connection.execute(query.with_for_update()).one_or_none()
-    return None if row is None else get_session(connection, row.id)
+    held = connection.execute(query.with_for_update()).one_or_none()
+    if held is None:
+        return None
+    if held.kernel_id != row.kernel_id:
+        # It got another kernel meanwhile.
+        return hold_session(connection, session_id)
+    return get_session(connection, session_id)
 
 
 def find_session(connection: Connection, path: str, username: str) -> Session | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
@@ -360,6 +361,35 @@ async def test_a_kernel_that_others_end_as_a_session_gets_it_is_to_be_asked_for_
     assert await listed(labs[1]) == {page["id"]: first}
     model = await labs[0].update_session(page["id"], kernel_name="scala")
     assert model["former_kernel"] == first
+
+
+@pytest.mark.parametrize("chosen", [True, False], ids=["that runs", "on its way"])
+async def test_a_session_whose_new_kernel_ends_as_it_gets_it_keeps_the_one_that_it_had(
+    labs: list[FleetSessionManager], gateways: Gateways, chosen: bool
+) -> None:
+    session_id, _, second = await changed(labs[0], gateways)
+    gateways.run(second)
+    await until(lambda: list(gateways.kernels) == [second])
+    wanted = {"kernel_name": "python"}
+    if chosen:
+        third = await labs[0].kernel_manager.launch(kernel_name="python")
+        gateways.run(third["id"])
+        wanted = {"kernel_id": third["id"]}
+    run = labs[1].run
+
+    async def and_it_ends(function: Any, **named: Any) -> Any:
+        result = await run(function, **named)
+        row = labs[0].database.run_blocking(lambda c: c.execute(select(session)).one())
+        if row.kernel_id != second:
+            gateways.kernels.pop(row.kernel_id, None)
+        return result
+
+    labs[1].run = and_it_ends  # type: ignore[method-assign]
+    with pytest.raises(web.HTTPError) as told:
+        await labs[1].update_session(session_id, **wanted)  # type: ignore[arg-type]
+    assert told.value.status_code == (400 if chosen else 409)
+    assert await listed(labs[0]) == {session_id: second}
+    assert (list(gateways.kernels), former_of(labs[0], session_id)) == ([second], None)
 
 
 async def test_many_changes_at_once_leave_the_earlier_kernel_and_one_more(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,14 @@ import pytest
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store import endings, moves, personal_rows, started_kernels
+from jupyter_ext.sessions.store import (
+    endings,
+    moves,
+    personal_rows,
+    session_rows,
+    started_kernels,
+    starts,
+)
 from jupyter_ext.sessions.store.session_rows import Session
 
 PATH = "demo/ä.ipynb"
@@ -98,6 +106,57 @@ def test_a_kernel_that_loses_its_session_to_a_rename_is_to_end(database: Databas
         move = partial(moves.move_documents, old=f"demo/{old}", new=f"demo/{new}")
         database.run_blocking(move)
     assert database.run_blocking(endings.unfinished_endings) == [seven.kernel_id]
+
+
+def running(database: Database, path: str) -> None:
+    """A notebook that has a kernel of all."""
+    start = partial(
+        starts.claim_start, document=Document(path, "notebook"), lease=timedelta(seconds=30)
+    )
+    database.run_blocking(start)
+
+
+def test_a_notebook_that_is_moved_to_the_name_of_a_deleted_one_brings_its_own_kernels_alone(
+    database: Database,
+) -> None:
+    there = fresh(database, "demo/b.ipynb")
+    of_all = partial(
+        session_rows.add_session,
+        kernel_id="of all",
+        document=there.document,
+        shown_path=there.path,
+        name=there.name,
+        username="bob",
+    )
+    # One is shown in the session that all others have, the other in one of its own.
+    ann = put(database, replace(there, id=database.run_blocking(of_all).id))
+    cid = put(database, fresh(database, there.path, "cid"))
+    move = partial(moves.move_documents, new=there.path)
+    # Nobody works in what is moved: its file takes the place of the one that was there.
+    database.run_blocking(partial(move, old="demo/a.ipynb"))
+    # Nor does the name change.
+    running(database, there.path)
+    database.run_blocking(partial(move, old=there.path))
+    assert database.run_blocking(endings.unfinished_endings) == []
+    assert found(database, there.path) == ann
+    running(database, "demo/a.ipynb")
+    database.run_blocking(partial(move, old="demo/a.ipynb"))
+    ending = set(database.run_blocking(endings.unfinished_endings))
+    assert ending == {ann.kernel_id, cid.kernel_id}
+    assert found(database, there.path, "cid") is None
+    # A page of hers that has the session open does not go on in the kernel of all.
+    assert found(database, there.path).kernel_id == personal_rows.ENDED
+
+
+def test_a_kernel_is_started_for_a_session_that_a_rename_moves_meanwhile(
+    database: Database,
+) -> None:
+    own = put(database, fresh(database))
+    database.run_blocking(partial(moves.move_documents, old=PATH, new="demo/c.ipynb"))
+    became = put(database, replace(own, kernel_id="k"), own.kernel_id)
+    assert (became.path, became.kernel_id) == ("demo/c.ipynb", "k")
+    assert found(database, "demo/c.ipynb") == became
+    assert found(database) is None
 
 
 def test_a_kernel_that_was_started_for_a_person_is_used_as_long_as_they_have_a_session(

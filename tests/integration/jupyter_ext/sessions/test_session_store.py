@@ -1,8 +1,8 @@
 """Sessions and kernel starts in both databases, with two labs at once."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store import endings, moves, session_rows, starts
-from jupyter_ext.sessions.store.document_kernels import lock_kernel
+from jupyter_ext.sessions.store import endings, moves, session_rows, started_kernels, starts
+from jupyter_ext.sessions.store.document_kernels import lock_kernel, may_use
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.store.starts import Claim, Start
 
@@ -269,3 +269,91 @@ def test_a_rename_in_progress_hides_no_kernel(
     start = claim(labs[0])
     with one_look_that_misses(labs[1]):
         assert labs[1].run_blocking(lambda connection: ask(connection, start)) == answer
+
+
+@contextmanager
+def meanwhile(lab: Database, statement: str, work: Callable[[], Any]) -> Iterator[Future[Any]]:
+    """What another lab does as this one is about to run such a statement, which goes on when that
+    is done or waits for this one's transaction."""
+    begun: list[Future[Any]] = []
+    done: Future[Any] = Future()
+
+    def interrupt(_connection: Any, _cursor: Any, running: str, *_: Any) -> None:
+        if running.startswith(statement) and not begun:
+            begun.append(threads.submit(work))
+            with suppress(TimeoutError):
+                begun[0].result(0.3)
+
+    event.listen(lab.engine, "before_cursor_execute", interrupt)
+    with ThreadPoolExecutor(1) as threads:
+        try:
+            yield done
+        finally:
+            event.remove(lab.engine, "before_cursor_execute", interrupt)
+        done.set_result(begun[0].result())
+
+
+def give(database: Database, session: Session, kernel_id: str, former: str | None) -> bool:
+    """What a PATCH does; False if it is refused."""
+
+    def change(connection: Connection) -> bool:
+        old = session_rows.hold_session(connection, session.id)
+        if old is None or not may_use(connection, kernel_id):
+            return False
+        new = replace(old, kernel_id=kernel_id, former_kernel=former)
+        session_rows.change_session(connection, old=old, new=new)
+        return True
+
+    return database.run_blocking(change)
+
+
+def note(database: Database, kernel_id: str) -> None:
+    database.run_blocking(partial(started_kernels.note_kernel, kernel_id=kernel_id))
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["for a session", "by a client"])
+def test_a_session_that_gets_a_kernel_as_that_is_removed_is_not_lost(
+    labs: list[Database], noted: bool
+) -> None:
+    mine = running(labs[0], "demo/a.ipynb")
+    session = add(labs[0], mine.kernel_id)
+    if noted:
+        note(labs[0], "other")
+    change = partial(give, labs[1], session, "other", mine.kernel_id)
+    with meanwhile(labs[0], "DELETE FROM fleet_session", change):
+        labs[0].run_blocking(partial(endings.remove_kernel, kernel_id="other"))
+    found = get(labs[0], session)
+    assert (found.kernel_id, found.former_kernel) in (
+        (mine.kernel_id, None),
+        ("other", mine.kernel_id),
+    )
+
+
+def test_a_kernel_does_not_end_as_a_session_gets_it(labs: list[Database]) -> None:
+    mine = running(labs[0], "demo/a.ipynb")
+    session = add(labs[0], mine.kernel_id)
+    note(labs[0], "other")
+    change = partial(give, labs[1], session, "other", None)
+    with meanwhile(labs[0], "INSERT INTO fleet_kernel_start", change) as given:
+        ending = labs[0].run_blocking(partial(endings.release_kernel, kernel_id="other"))
+    assert (ending is not None) != given.result()
+    assert get(labs[0], session).kernel_id == ("other" if given.result() else mine.kernel_id)
+
+
+def test_a_page_that_renames_its_session_as_the_file_is_renamed_keeps_its_name(
+    labs: list[Database],
+) -> None:
+    # Of a kernel that is not the document's, so that only the session's own row is locked.
+    session = add(labs[0], "another-kernel")
+
+    def name_it(connection: Connection) -> None:
+        old = session_rows.hold_session(connection, session.id)
+        assert old is not None
+        new = replace(old, name="mine")
+        session_rows.change_session(connection, old=old, new=new)
+
+    named = partial(labs[1].run_blocking, name_it)
+    with meanwhile(labs[0], "UPDATE fleet_session ", named):
+        move(labs[0], "demo/a.ipynb", "demo/c.ipynb")
+    found = get(labs[0], session)
+    assert (found.path, found.name) == ("demo/c.ipynb", "mine")
