@@ -307,18 +307,25 @@ def test_the_debugger_renders_variables_without_the_pages_origin(notebook: Kerne
             "'<p id=said></p><script>said.textContent = self.origin</script>'\n"
             "    def _repr_mimebundle_(self, **_):\n        return "
             "{'text/html': self._repr_html_(), 'application/vnd.vegalite.v5+json': {}}\n"
-            "rich = Rich()"
+            "rich = Rich()\n"
+            "class Marked:\n    def _repr_mimebundle_(self, **_):\n        return {'text/markdown': "
+            "'*marked* <img src=x onerror=alert()>'}\n"
+            "marked = Marked()"
         }
     )
     page = notebook.open()
     page.notebook.locator(".jp-DebuggerBugButton").click()
     expect(page.page.locator(".jp-DebuggerBugButton[aria-pressed=true]")).to_be_visible()
     run_cell(page, 0)
-    variable = page.page.locator(".jp-DebuggerVariables").get_by_text("rich", exact=False).first
-    variable.click(button="right")
-    page.page.locator(".lm-Menu-itemLabel", has_text="Render Variable").click()
+    variables = page.page.locator(".jp-DebuggerVariables")
     rendered = page.page.locator(".jp-VariableRendererPanel")
+    for name in ("rich", "marked"):
+        variables.get_by_text(name, exact=True).first.click(button="right")
+        page.page.locator(".lm-Menu-itemLabel", has_text="Render Variable").click()
     expect(rendered.frame_locator("iframe").locator("#said")).to_have_text("null")
+    marked = rendered.locator(".jp-RenderedMarkdown", has=page.page.locator("em"))
+    expect(marked.locator("img")).to_be_attached()
+    assert marked.locator("img").get_attribute("onerror") is None
 
 
 def test_frames_follow_the_theme_of_the_page(show_to: ShowTo) -> None:

@@ -2,12 +2,13 @@ import { Sanitizer } from '@jupyterlab/apputils';
 import { IRenderMime, IRenderMimeRegistry, RenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
+import { cleanedRenderer } from './cleanedRenderer.js';
 import { GuardedOutput } from './guardedOutput.js';
 import { headingSanitizer } from './headingSanitizer.js';
 import { isMine } from './mine.js';
 import type { IFramePage } from './outputFrame.js';
 import { stayingSanitizer } from './stayingSanitizer.js';
-import { typeToDraw, wayToDraw } from './outputTypes.js';
+import { isSameForAll, typeToDraw, wayToDraw } from './outputTypes.js';
 
 /**
  * JupyterLab's registry of renderers, but no output that the user does not trust is drawn with this
@@ -36,8 +37,11 @@ export class GuardedRegistry extends RenderMimeRegistry {
 
   createRenderer(mimeType: string): IRenderMime.IRenderer {
     const way = wayToDraw(mimeType);
-    if (way === 'shown' || way === 'opened') {
+    if (way === 'opened' || isSameForAll(mimeType)) {
       return this._stock(mimeType);
+    }
+    if (way === 'shown') {
+      return cleanedRenderer(this._stock(mimeType));
     }
     return new GuardedOutput(mimeType, {
       stock: type => this._stock(type),
