@@ -222,8 +222,11 @@ class Kernel:
             self.excess,
         )
         run = self._run = KernelRun(process, channels, with_packages, self._files.written)
-        network = process.network and process.network.as_reported()
-        self._change(pid=process.pid, execution_state="starting", network=network)
+        network = process.network
+        if network is not None:
+            network.on_change = lambda reported: self._change(network=reported)
+        reported = network and network.as_reported()
+        self._change(pid=process.pid, execution_state="starting", network=reported)
         # What has ended meanwhile.
         self.reap()
         run.making_ready = self._spawn(self._make_ready(run))
