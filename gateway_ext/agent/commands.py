@@ -15,7 +15,7 @@ from .connection import Connection, gateway_urls
 from .journal import Journal
 from .kernel import Kernel
 from .kernel_process import LaunchError
-from .kernel_state import ProcessState
+from .kernel_state import ProcessState, short_text
 from .sender import Sender, Stream
 from .sessions import Session, Sessions, TooManySessions
 from .slow_readers import Reader
@@ -117,9 +117,9 @@ class Commands:
             case "close":
                 self._close(frame.get("stream"))
             case "interrupt":
-                self._kernel.interrupt()
+                self._kernel.interrupt(_by(frame))
             case "restart":
-                return self._restart()
+                return self._restart(_by(frame))
             case "shutdown":
                 return self._shutdown(bool(frame.get("now")))
             case "handover":
@@ -227,11 +227,11 @@ class Commands:
                 self._sessions.excused.cut(stream.person, self._journal.last, time.monotonic())
                 self._end_stream(stream, "it reads too slowly")
 
-    async def _restart(self) -> dict[str, Any]:
+    async def _restart(self, by: str | None) -> dict[str, Any]:
         # What a page sent before, and has not arrived yet, must not run in the new process.
         for stream in [one for one in self._streams.values() if one.cursor]:
             self._end_stream(stream, "the kernel was restarted")
-        await self._kernel.restart()
+        await self._kernel.restart(by)
         if self._kernel.state.process is ProcessState.DEAD:
             raise CommandError(self._kernel.state.reason or "the kernel is dead")
         return {"state": self._kernel.state.as_json()}
@@ -288,6 +288,11 @@ class Commands:
         """The connection has ended, and its streams with it."""
         for number in list(self._streams):
             self._close(number)
+
+
+def _by(frame: dict[str, Any]) -> str | None:
+    """The user who wants this; gateways of the version before do not say."""
+    return short_text(frame.get("by")) or None
 
 
 def _success(number: Any, **result: Any) -> dict[str, Any]:

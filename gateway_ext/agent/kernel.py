@@ -109,8 +109,9 @@ class Kernel:
         self._change(pooled=False, process=ProcessState.STARTING, execution_state="starting")
         self._claimed.set()
 
-    async def restart(self) -> None:
-        """End the process, start another one and wait (up to a minute) until it answers."""
+    async def restart(self, by: str | None = None) -> None:
+        """End the process, start another one and wait (up to a minute) until it answers. `by` is
+        the user who asks for it."""
         # What was sent before must not run after it.
         self._messages.abort_waiting(self._kernel_session, next_process=True)
         async with self._changing:
@@ -119,9 +120,10 @@ class Kernel:
             self._policy.reset()
             self._left_out = ""
             self._change(process=ProcessState.RESTARTING, execution_state="starting", reason=None)
-            if self._run is not None:
-                await self._end(self._run, now=False, restart=True)
-            self.requests.restarted()
+            ended = self._run
+            if ended is not None:
+                await self._end(ended, now=False, restart=True)
+            self.requests.restarted(None if ended is None else by)
             await self._launch()
             run = self._run
         if run is not None:
@@ -140,15 +142,17 @@ class Kernel:
             await end_orphans(self._own_pids)
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
 
-    def interrupt(self) -> None:
+    def interrupt(self, by: str | None = None) -> None:
         """Interrupt what runs; before the kernel's first answer, drop what waits for it. Raises
-        LaunchError if nothing can be interrupted now."""
+        LaunchError if nothing can be interrupted now. `by` is the user who asks for it."""
         if self.state.process is ProcessState.STARTING:
             self._messages.abort_waiting(self._kernel_session, next_process=True)
             return
         run = self._run
         if run is None or not run.ready.is_set():
             raise LaunchError(f"the kernel cannot be interrupted: it is {self.state.process}")
+        if by is not None and self.state.execution_state == "busy":
+            self.requests.interrupted(by)
         run.interrupt(self._document.interrupt_mode)
 
     def reap(self) -> None:
@@ -222,8 +226,11 @@ class Kernel:
             self.excess,
         )
         run = self._run = KernelRun(process, channels, with_packages, self._files.written)
-        network = process.network and process.network.as_reported()
-        self._change(pid=process.pid, execution_state="starting", network=network)
+        network = process.network
+        if network is not None:
+            network.on_change = lambda reported: self._change(network=reported)
+        reported = network and network.as_reported()
+        self._change(pid=process.pid, execution_state="starting", network=reported)
         # What has ended meanwhile.
         self.reap()
         run.making_ready = self._spawn(self._make_ready(run))

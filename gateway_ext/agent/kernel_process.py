@@ -22,6 +22,7 @@ from .credit_file import CreditFile, open_credit, waits_for_credit
 from .forked_kernel import die_with_parent, is_forkable
 from .kernel_folder import clear, make_kernel_folder
 from .kernel_log import KernelLog
+from .kernel_network import KernelNetwork
 from .leases import VARIABLE as LEASES
 from .leases import leases_folder
 from .memory_limit import MemoryLimit
@@ -36,7 +37,7 @@ from .walls.confinement import confine
 from .walls.fallback import as_machine_allows, without_way
 from .walls.network import REACH, WHY, Network, network_variables
 from .walls.order import Order
-from .walls.outside import FIRST_PROCESS, EndedInside, FirstProcess, WayOutProcess
+from .walls.outside import FIRST_PROCESS, EndedInside, FirstProcess
 from .walls.places import Walls, needed_by_python
 from .walls.waiting_process import WaitingProcess, start_walls
 from .walls.way_out import NoWayOut
@@ -245,12 +246,6 @@ def _run_outside(order: Order) -> int:
     return process.pid
 
 
-def _lost(loop: asyncio.AbstractEventLoop, way_out: WayOutProcess) -> None:
-    loop.remove_reader(way_out)
-    words = way_out.last_words() or "it was killed"
-    _log.warning("the kernel's way to the internet has ended until it is restarted: %s", words)
-
-
 class KernelProcess:
     """One process of the kernel, in the process group that `process_group` describes."""
 
@@ -265,22 +260,19 @@ class KernelProcess:
         """`first` is the first process inside its walls, which has this process id."""
         self.pid = pid
         """The process id; stays known after the end."""
-        self.network = network
+        self.network = None if network is None else KernelNetwork(network, first)
         """Its own; None if it has that of the machine."""
         self._group = kernel_group(shared=shares_group)
         loop = asyncio.get_running_loop()
         self._exit_code: asyncio.Future[int] = loop.create_future()
         descriptor = os.pidfd_open(pid)
-        way_out = None if first is None else first.way_out
-        if way_out is not None:
-            loop.add_reader(way_out, _lost, loop, way_out)
 
         def ended() -> None:
             loop.remove_reader(descriptor)
             os.close(descriptor)
             _, status = os.waitpid(pid, 0)
-            if way_out is not None:
-                loop.remove_reader(way_out)
+            if self.network is not None:
+                self.network.close()
             if first is not None:
                 status = first.wait_status(status)
             self._exit_code.set_result(os.waitstatus_to_exitcode(status))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway_ext.agent.walls.network import REACH, WHY, Reach
+from gateway_ext.agent.walls.network import REACH, WHY, Reach, ways_of
 from gateway_ext.kernel_tools.name_look_up import is_unanswered
 
 _REFUSED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
@@ -28,19 +28,26 @@ def load_ipython_extension(shell: Any) -> None:
         if is_of_network(error):
             shell.events.unregister("post_run_cell", say)
             unanswered = any(is_unanswered(one) for one in _chain(error))
-            words = words_about_network(os.environ, unanswered=unanswered)
+            words = words_about_network(os.environ, unanswered=unanswered, cut=is_cut())
             print(words, file=sys.stderr, flush=True)
 
     shell.events.register("post_run_cell", say)
 
 
-def words_about_network(environment: Mapping[str, str], *, unanswered: bool = False) -> str:
+def words_about_network(
+    environment: Mapping[str, str], *, unanswered: bool = False, cut: bool = False
+) -> str:
     """What this kernel reaches; empty if it is what its machine reaches. With `unanswered`, no name
-    server has answered it."""
+    server has answered it; with `cut`, nothing leads out of its network."""
     reach, why = environment.get(REACH, ""), environment.get(WHY, "")
     if reach == Reach.NONE:
         because = f" ({why})" if why else ""
         return f"This kernel reaches no network{because}. Whoever runs the fleet can change that."
+    if reach == Reach.INTERNET and cut:
+        return (
+            "This kernel has no way to the internet at the moment. It gets one again by itself as "
+            "soon as that can be done; Kernel Details in the page says why it has none."
+        )
     if reach == Reach.INTERNET and unanswered:
         return (
             "No name server answers this kernel, which asks those that its machine had when the "
@@ -53,6 +60,11 @@ def words_about_network(environment: Mapping[str, str], *, unanswered: bool = Fa
             "Whoever runs the fleet can allow addresses of those."
         )
     return ""
+
+
+def is_cut() -> bool:
+    """Whether nothing leads out of this process's network."""
+    return not ways_of("self")
 
 
 def is_of_network(error: BaseException | None) -> bool:

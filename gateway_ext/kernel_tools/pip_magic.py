@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from gateway_ext.agent.package_site import END_WITH, FOLDER, LEFT_OUT, site_packages, site_python
 from gateway_ext.kernel_tools.name_look_up import no_server_answers
-from gateway_ext.kernel_tools.network_words import words_about_network
+from gateway_ext.kernel_tools.network_words import is_cut, words_about_network
 
 _PYPI = "pypi.org"
 
@@ -40,8 +40,9 @@ def load_ipython_extension(shell: Any) -> None:
             print(words, end="\n" if words else "")
         elif words_about_network(os.environ):
             # What pip has met is in its output alone.
-            unanswered = no_server_answers(index_host(os.environ))
-            words = words_about_network(os.environ, unanswered=unanswered)
+            cut = is_cut()
+            unanswered = not cut and no_server_answers(index_host(os.environ))
+            words = words_about_network(os.environ, unanswered=unanswered, cut=cut)
             print(words, file=sys.stderr, flush=True)
 
     shell.register_magic_function(pip, "line", "pip")

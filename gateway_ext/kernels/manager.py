@@ -324,7 +324,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """Interrupts the running cell; of a kernel that is being launched, drops what waits for it.
         Raises Refusal, 409 while there is no process that could be interrupted."""
         if not link.interrupt_waiting():
-            await self._command(link, "interrupt", INTERRUPT_SECONDS, failed=409)
+            await self._command(link, "interrupt", INTERRUPT_SECONDS, username, failed=409)
         await self._note(link.kernel_id, "interrupt", username)
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:
@@ -348,7 +348,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             await self.lost_restarts.ask(place.record, username)
             return
         if place.link is not None:
-            await self._restart_process(place.link)
+            await self._restart_process(place.link, username)
             await self._note(place.kernel_id, "restart", username)
             return
         record = place.record or await self.record(place.kernel_id)
@@ -359,9 +359,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if seconds is not None:
             await self._starts.until_running(place.kernel_id, deadline)
 
-    async def _restart_process(self, link: AgentLink) -> None:
+    async def _restart_process(self, link: AgentLink, username: str) -> None:
         try:
-            await self._command(link, "restart", RESTART_SECONDS)
+            await self._command(link, "restart", RESTART_SECONDS, username)
         except Refusal as refusal:
             if refusal.status != 500:
                 raise
@@ -374,10 +374,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             raise
 
     async def _command(
-        self, link: AgentLink, command: str, seconds: float, *, failed: int = 500
+        self, link: AgentLink, command: str, seconds: float, username: str, *, failed: int = 500
     ) -> None:
         try:
-            await link.command(command, seconds=seconds)
+            await link.command(command, seconds=seconds, by=username or None)
         except LinkLost:
             raise AgentLeft(link.kernel_id) from None
         except CommandFailed as error:
@@ -405,7 +405,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         elif record.state is KernelState.LAUNCHING and not runs:
             self._background.start(self.ends.cancel_launch(record, place.link))
         else:
-            await self.ends.end_deleted(record, place.link)
+            await self.ends.end_deleted(record, place.link, username)
 
     async def cull(self) -> list[KernelRecord]:
         """Ends the kernels of this gateway that have been idle for too long; returns them."""

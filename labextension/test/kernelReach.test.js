@@ -13,14 +13,16 @@ function reach(lost) {
   return made;
 }
 
-const LOST = { process: 1, reason: 'the kernel was restarted' };
+const LOST = { process: 1, reason: 'the kernel was restarted', by: 'ann' };
 
 test('a person is told of a restart until they have read of it', () => {
   const told = reach(LOST);
   told.note(false);
   assert.equal(told.restartReason, 'the kernel was restarted');
+  assert.equal(told.restartedBy, 'ann');
   told.seeRestart();
   assert.equal(told.restartReason, null);
+  assert.equal(told.restartedBy, null);
 });
 
 test('who has restarted the kernel, or had it dead before them, is not told', () => {

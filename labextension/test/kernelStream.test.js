@@ -409,6 +409,16 @@ for (const isOwn of [false, true]) {
   });
 }
 
+test('a page is told who has interrupted what runs', async () => {
+  const { fleet, page } = await connected();
+  const heard = [];
+  page.stream.release();
+  page.stream.interrupted.connect((_, by) => heard.push(by));
+  fleet.say(message('interrupted', { by: 'ann' }, {}, 'fleet', ''));
+  await until(() => heard.length);
+  assert.deepEqual(heard, ['ann']);
+});
+
 test('a lab of the version before brings nothing twice, and nothing that waits is lost', async () => {
   const { fleet, page } = await connected();
   page.stream.release();

@@ -80,6 +80,9 @@ test('a kernel that runs says nothing, but that it was restarted', () => {
   assert.equal(restarted.closable, true);
   const asked = notice({ is: 'running' }, { restarted: 'the kernel was restarted' });
   assert.equal(asked.text, 'The kernel was restarted: its variables are gone.');
+  const by = { restarted: 'the kernel was restarted', restartedBy: 'ann' };
+  const text = 'The kernel was restarted by ann: its variables are gone.';
+  assert.equal(notice({ is: 'running' }, by).text, text);
   assert.equal(asked.closable, true);
 });
 

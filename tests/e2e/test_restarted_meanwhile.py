@@ -56,5 +56,7 @@ def test_who_comes_after_a_restart_is_told_until_a_cell_is_run_or_the_line_is_cl
     fourth = notebook.open("bob")
     # Also who has it open, and not the person who has restarted it.
     for page in (fourth, third):
-        expect(notice(page)).to_contain_text("The kernel was restarted: its variables are gone.")
+        expect(notice(page)).to_contain_text(
+            "The kernel was restarted by ann: its variables are gone."
+        )
     expect(notice(first)).to_be_hidden()

@@ -103,9 +103,18 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")
     # What bob decided against is no error.
     assert not errors
+    ann.run(3, "import time; time.sleep(600)")
+    wait_for("the cell to run", lambda: ann.prompt(3) == "[*]:", 30)
+    expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Busy")
+    bob.choose_in_menu("Kernel", "Interrupt Kernel")
+    told = ann.page.locator(".Toastify__toast")
+    expect(told.filter(has_text=f"bob interrupted the kernel of {of_ann} at ")).to_be_visible()
     bob.choose_in_menu("Kernel", "Shut Down Kernel$")
     bob.choose("Shut Down")
     wait_for("ann's kernel to end", lambda: not living(files), 30)
+    expect(told.filter(has_text=f"bob shut down the kernel of {of_ann} at ")).to_be_visible()
+    # Who has done it knows.
+    expect(bob.page.locator(".Toastify__toast")).to_have_count(0)
 
 
 def test_all_my_kernels_are_listed_before_they_end(ann: LabPage, files: Files) -> None:

@@ -106,7 +106,10 @@ GROUPS = (
     Group(
         "kernel",
         (
-            *(f"gateway_ext/agent/{n}.py" for n in ("kernel_state", "restart_policy", "sessions")),
+            *(
+                f"gateway_ext/agent/{n}.py"
+                for n in ("kernel_state", "restart_policy", "sessions", "way_policy")
+            ),
             "gateway_ext/agent/kernel_end.py",
             "gateway_ext/agent/sent_output.py",
             *(f"gateway_ext/agent/{n}.py" for n in ("gateway_list", "silence", "work_meter")),
@@ -123,6 +126,7 @@ GROUPS = (
             "tests/unit/agent/test_people.py",
             "tests/unit/agent/test_sent_output.py",
             "tests/unit/agent/test_kernel_watch_unit.py",
+            "tests/unit/agent/test_way_policy.py",
             *(f"tests/unit/xgb_ray/test_{n}.py" for n in ("assignment", "failures", "scaling")),
         ),
     ),

@@ -195,12 +195,21 @@ class KernelRequests:
             if number % _ENDED_A_TURN == 0:
                 await asyncio.sleep(0)
 
-    def restarted(self) -> None:
-        """A person has had the process ended, and another one is about to start: a page that has
-        asked what its cells lack is told of that by nothing else."""
+    def restarted(self, by: str | None = None) -> None:
+        """The user `by` has had the process ended, if it had not ended before, and another one is
+        about to start: a page that has asked what its cells lack is told of that by nothing else.
+        """
+        self._ended = replace(self._ended, by=by)
         lost = lost_process(self.index, self._ended)
-        content = {"restarted": None if lost is None else asdict(lost)}
-        self._append(CURSORS, make_message("", FLEET_CHANNEL, "restarted", b"{}", content), False)
+        self._tell_pages("restarted", {"restarted": None if lost is None else asdict(lost)})
+
+    def interrupted(self, by: str) -> None:
+        """This user has interrupted what runs."""
+        self._tell_pages("interrupted", {"by": by})
+
+    def _tell_pages(self, message_type: str, content: dict[str, Any]) -> None:
+        message = make_message("", FLEET_CHANNEL, message_type, b"{}", content)
+        self._append(CURSORS, message, False)
 
     def abort(self, session: str, channel: str, parts: list[bytes], kernel_session: str) -> None:
         """A message that waited for the kernel will never be given to it."""

@@ -40,10 +40,12 @@ _MESSAGES_A_TURN = 100
 
 @dataclass(frozen=True)
 class Restarted:
-    """The kernel's process that ended last: 1, 2, …, or 0 if none has, and why."""
+    """The kernel's process that ended last: 1, 2, …, or 0 if none has, why, and the user who has
+    had it ended, if that was one."""
 
     process: int
     reason: str
+    by: str | None = None
 
 
 @dataclass(frozen=True)

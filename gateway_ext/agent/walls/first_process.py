@@ -6,10 +6,11 @@ The agent becomes the first process's parent: its number, its end and its exit c
 agent sees of the kernel. Each side tells the other in lines of JSON, on the socket on which the
 kernel's order came:
 
-- from inside: `{"pid": N}`, the first process's number outside, with `"way_out": N`, that of the
-  way to the internet, and a pipe with what it says, if there is one; `{"started": true}`; when the
-  kernel has ended `{"ended": S}`, its wait status; or `{"error": words, "errno": N}` instead, with
-  `"way_out": true` if all that cannot be had is the way to the internet;
+- from inside: `{"pid": N}`, the first process's number outside; with a way to the internet also
+  `"way_out": N`, the number of that, `"own_resolver"`, `"refused"`, the machine's public addresses,
+  and three descriptors: a pipe with what the way says, the user and the network namespace;
+  `{"started": true}`; when the kernel has ended `{"ended": S}`, its wait status; or `{"error":
+  words, "errno": N}` instead, with `"way_out": true` if all that cannot be had is that way;
 - from the agent: one byte, once the process in between has ended.
 """
 
@@ -83,7 +84,7 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     except OSError as error:
         _give_up(control, error)
     if first:
-        _tell_of_itself(control, first, way_out)
+        _tell_of_itself(control, first, way_out, outside)
         os._exit(0)
     # The number that the agent signals is that of the group.
     os.setsid()
@@ -153,14 +154,20 @@ def _give_up(control: socket.socket, error: OSError) -> NoReturn:
     os._exit(1)
 
 
-def _tell_of_itself(control: socket.socket, first: int, way_out: WayOut | None) -> None:
-    words: dict[str, int] = {"pid": first}
-    errors: list[int] = []
-    if way_out is not None:
+def _tell_of_itself(
+    control: socket.socket, first: int, way_out: WayOut | None, outside: Outside | None
+) -> None:
+    words: dict[str, object] = {"pid": first}
+    descriptors: list[int] = []
+    if way_out is not None and outside is not None:
         words["way_out"] = way_out.pid
-        errors.append(way_out.errors)
+        words["own_resolver"] = outside.own_resolver
+        words["refused"] = [*map(str, outside.public())]
+        # Only now: the agent could not open those of a process that hides its memory.
+        spaces = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "net"))
+        descriptors = [way_out.errors, *spaces]
     with contextlib.suppress(OSError):
-        socket.send_fds(control, [_line(words)], errors)
+        socket.send_fds(control, [_line(words)], descriptors)
 
 
 def _line(words: Mapping[str, object]) -> bytes:

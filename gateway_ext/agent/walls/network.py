@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 REACH, WHY = "FLEET_NETWORK", "FLEET_NETWORK_WHY"
@@ -61,6 +62,25 @@ def loopback_subnets() -> list[Subnet]:
     """What leads to a machine itself. A program may send it to another device than the loopback,
     behind which it would be another machine's."""
     return [ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128")]
+
+
+def versions_with_a_way(routes_4: str, routes_6: str) -> list[int]:
+    """The versions of IP for which this network has a default route, by /proc/net/route and
+    /proc/net/ipv6_route."""
+    old = any(line.split()[1:2] == ["00000000"] for line in routes_4.splitlines()[1:])
+    # The last field is the device: those to the loopback say that there is no way.
+    new = any(
+        line.split()[:2] == ["0" * 32, "00"] and line.split()[-1] != "lo"
+        for line in routes_6.splitlines()
+    )
+    return [version for version, there in ((4, old), (6, new)) if there]
+
+
+def ways_of(process: int | str) -> list[int]:
+    """The same for the network of a process, or of `self`, as it is now."""
+    files = (Path(f"/proc/{process}/net", name) for name in ("route", "ipv6_route"))
+    # One of them is missing without that version.
+    return versions_with_a_way(*(file.read_text() if file.exists() else "" for file in files))
 
 
 class Reach(StrEnum):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 from .first_process import GO
+from .kept_network import KeptNetwork, NetworkProcess
 from .way_out import NoWayOut
 
 FIRST_PROCESS = 1
@@ -19,6 +21,7 @@ FIRST_PROCESS = 1
 SECONDS = 20.0
 """How long the walls may take, all their steps together, on a machine that is very busy."""
 _MOST_BYTES = 4096
+_DESCRIPTORS = 3
 _ENDED = "the kernel's walls cannot be built: their first process has ended"
 
 
@@ -38,10 +41,17 @@ class FirstProcess:
     """The first process inside, from outside."""
 
     def __init__(
-        self, pid: int, control: socket.socket, way_out: WayOutProcess | None = None
+        self,
+        pid: int,
+        control: socket.socket,
+        way_out: NetworkProcess | None = None,
+        kept: KeptNetwork | None = None,
     ) -> None:
         self.pid = pid
         self.way_out = way_out
+        """To the internet."""
+        self.kept = kept
+        """What is kept of its network, if that has a way out."""
         self._control = control
 
     @classmethod
@@ -53,11 +63,14 @@ class FirstProcess:
         with contextlib.ExitStack() as failed:
             failed.enter_context(control)
             failed.enter_context(_ended_if_too_slow(waiting))
-            words, pipes = _said(control, deadline)
+            words, descriptors = _said(control, deadline)
             failed.enter_context(_ended_if_too_slow(int(words["pid"])))
-            way_out = None
-            if pipes:
-                way_out = failed.enter_context(WayOutProcess(int(words["way_out"]), *pipes))
+            way_out = kept = None
+            if descriptors:
+                pipe, *namespaces = descriptors
+                kept = _kept(words, *namespaces)
+                failed.callback(kept.close)
+                way_out = failed.enter_context(NetworkProcess(int(words["way_out"]), pipe))
             # It has nothing left to do.
             os.waitpid(waiting, 0)
             with contextlib.suppress(ConnectionError, EndedInside):
@@ -65,49 +78,30 @@ class FirstProcess:
                 _said(control, deadline)
             control.settimeout(0)
             failed.pop_all()
-        return cls(int(words["pid"]), control, way_out)
+        return cls(int(words["pid"]), control, way_out, kept)
+
+    def replace_way_out(self, way_out: NetworkProcess) -> None:
+        """Another one leads to the internet instead."""
+        if self.way_out is not None:
+            self.way_out.end()
+        self.way_out = way_out
 
     def wait_status(self, own: int) -> int:
         """The kernel's wait status, once the first process has ended with `own`; to be called once,
         as it ends the way out."""
         if self.way_out is not None:
             self.way_out.end()
+        if self.kept is not None:
+            self.kept.close()
         with self._control as control, contextlib.suppress(OSError, ValueError, KeyError):
             return int(json.loads(control.recv(_MOST_BYTES))["ended"])
         # It was killed itself, and the kernel with it.
         return own
 
 
-class WayOutProcess:
-    """The process that leads to the internet, a child of this one; `errors` has what it says."""
-
-    def __init__(self, pid: int, errors: int) -> None:
-        self._process = os.pidfd_open(pid)
-        self._errors = errors
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def fileno(self) -> int:
-        """Can be read when it has ended."""
-        return self._process
-
-    def last_words(self) -> str:
-        """What it said, once it has ended."""
-        try:
-            return os.read(self._errors, _MOST_BYTES).decode(errors="replace").strip()
-        except BlockingIOError:
-            return ""
-
-    def end(self) -> None:
-        """End it. Whoever reaps the orphans reaps it."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._process, signal.SIGKILL)
-        os.close(self._process)
-        os.close(self._errors)
+def _kept(words: dict[str, Any], user: int, network: int) -> KeptNetwork:
+    refused = map(ipaddress.ip_network, words["refused"])
+    return KeptNetwork(user, network, own_resolver=words["own_resolver"], refused=refused)
 
 
 @contextlib.contextmanager
@@ -128,7 +122,7 @@ def _said(control: socket.socket, deadline: float) -> tuple[dict[str, Any], list
         try:
             control.settimeout(max(deadline - time.monotonic(), 0.001))
             # Nothing follows a line before it is answered, but for the kernel's end.
-            byte, came, _, _ = socket.recv_fds(control, 1, 1)
+            byte, came, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
         except TimeoutError as error:
             raise TooSlow(f"the kernel's walls were not there in {SECONDS:.0f} s") from error
         except ConnectionError as error:

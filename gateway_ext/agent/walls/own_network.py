@@ -8,6 +8,7 @@ import ipaddress
 import re
 import socket
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from .network import (
     parse_allowed,
     private_subnets,
 )
-from .packet_filter import rules, set_rules
+from .packet_filter import add_rules, refusals, rules, set_rules
 from .way_out import RESOLVER, making_a_way
 
 _SET_FLAGS = 0x8914
@@ -39,6 +40,14 @@ def local_subnets(fib_trie: str, if_inet6: str) -> list[Subnet]:
     words = (line.split() for line in if_inet6.splitlines())
     new = {ipaddress.IPv6Network(int(first, 16)) for first, *_ in words}
     return [*sorted(old), *sorted(new)]
+
+
+def _is_private(subnet: Subnet) -> bool:
+    first, last = int(subnet.network_address), int(subnet.broadcast_address)
+    same = (one for one in private_subnets() if one.version == subnet.version)
+    return any(
+        int(one.network_address) <= first and last <= int(one.broadcast_address) for one in same
+    )
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,10 @@ class Outside:
         """Whether names are asked of the machine itself, by RESOLVER inside."""
         return not reachable(resolvers(self.resolv_conf))
 
+    def public(self) -> list[Subnet]:
+        """The machine's own addresses that would else be of the internet."""
+        return [one for one in self.addresses if not _is_private(one)]
+
     def refused(self) -> list[Subnet]:
         """What kernels do not reach unless it is allowed."""
         return [*private_subnets(), *self.addresses]
@@ -87,6 +100,11 @@ def set_up(network: Network, outside: Outside) -> None:
     if network.reach is Reach.INTERNET:
         with making_a_way():
             set_rules(rules(loopback_subnets(), outside.allowed(network), outside.refused()))
+
+
+def refuse(addresses: Iterable[Subnet]) -> None:
+    """In a network that has been set up: refuse these as well. Raises OSError."""
+    add_rules(refusals(addresses))
 
 
 def _text(name: str) -> str:

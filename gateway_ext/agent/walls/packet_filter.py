@@ -121,7 +121,7 @@ def rules(
         _meta(_OUT_INTERFACE, struct.pack("=I", _LOOPBACK_INTERFACE)) + _accept(),
         icmp6 + _between(_TRANSPORT_HEADER, 0, 1, _NEIGHBORS) + _accept(),
     ]
-    found += _refused(never)
+    found += refusals(never)
     for one in allowed:
         to = _destination(one.subnet)
         if one.ports is None:
@@ -129,10 +129,11 @@ def rules(
             continue
         port = _between(_TRANSPORT_HEADER, 2, 2, one.ports)
         found += [to + protocol + port + _accept() for protocol in (tcp, udp)]
-    return found + _refused(refused)
+    return found + refusals(refused)
 
 
-def _refused(subnets: Iterable[Subnet]) -> list[bytes]:
+def refusals(subnets: Iterable[Subnet]) -> list[bytes]:
+    """The rules of what may not leave, if no rule before them lets it."""
     # Without the answer of its protocol a program would wait, and try again.
     reset = _protocol(socket.IPPROTO_TCP) + _expression("reject", _attribute(1, _RESET))
     prohibited = _attribute(2, bytes([_PROHIBITED]))
@@ -146,15 +147,18 @@ def _message(kind: int, flags: int, number: int, family: int, payload: bytes) ->
     return struct.pack("=IHHII", 16 + len(body), kind, _REQUEST | flags, number, 0) + body
 
 
-def _batch(rules_of_chain: Sequence[bytes]) -> list[bytes]:
+def _new_chain() -> list[tuple[int, bytes]]:
     table, chain = _attribute(1, _TABLE), _attribute(1, _TABLE) + _attribute(3, _CHAIN)
     hook = _nested(4, _attribute(1, _OUTPUT), _attribute(2, 0))
-    steps = [
-        (_NEW_TABLE, table),
-        (_NEW_CHAIN, chain + hook + _attribute(7, "filter")),
-    ]
+    return [(_NEW_TABLE, table), (_NEW_CHAIN, chain + hook + _attribute(7, "filter"))]
+
+
+def _new_rules(rules_of_chain: Iterable[bytes]) -> list[tuple[int, bytes]]:
     place = _attribute(1, _TABLE) + _attribute(2, _CHAIN)
-    steps += [(_NEW_RULE, place + _nested(4, expressions)) for expressions in rules_of_chain]
+    return [(_NEW_RULE, place + _nested(4, expressions)) for expressions in rules_of_chain]
+
+
+def _batch(steps: Iterable[tuple[int, bytes]]) -> list[bytes]:
     flags = _ACK | _CREATE | _APPEND
     messages = [
         _message(kind, flags, number, _INET, payload)
@@ -165,7 +169,15 @@ def _batch(rules_of_chain: Sequence[bytes]) -> list[bytes]:
 
 def set_rules(rules_of_chain: Sequence[bytes]) -> None:
     """Set them for this network namespace, all of them or none. Raises OSError."""
-    messages = _batch(rules_of_chain)
+    _send(_batch(_new_chain() + _new_rules(rules_of_chain)))
+
+
+def add_rules(rules_of_chain: Sequence[bytes]) -> None:
+    """Add them after those that were set, all of them or none. Raises OSError."""
+    _send(_batch(_new_rules(rules_of_chain)))
+
+
+def _send(messages: Sequence[bytes]) -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as netlink:
         netlink.bind((0, 0))
         netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)

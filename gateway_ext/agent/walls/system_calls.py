@@ -62,6 +62,12 @@ def unshare(namespaces: Namespace) -> None:
     _check(_libc.unshare(int(namespaces)), "unshare")
 
 
+def join(descriptor: int, namespace: Namespace) -> None:
+    """Enter the namespace of this kind that a descriptor stands for. The process must have one
+    thread. What ends it with its parent must be set after that."""
+    _check(_libc.setns(descriptor, int(namespace)), "setns")
+
+
 def mount(
     source: str | None, target: str, kind: str | None, flags: MountFlag, options: str = ""
 ) -> None:

@@ -15,12 +15,11 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from gateway_ext.agent.standard_files import read_nothing
 
-from .network import TUN, Network
+from .network import TUN, Network, ways_of
 from .system_calls import (
     Capability,
     MountFlag,
@@ -72,18 +71,6 @@ def arguments(namespace: str, versions: Sequence[int], *, own_resolver: bool) ->
     ]
 
 
-def versions_with_a_way(routes_4: str, routes_6: str) -> list[int]:
-    """The versions of IP for which this network has a default route, by /proc/net/route and
-    /proc/net/ipv6_route."""
-    old = any(line.split()[1:2] == ["00000000"] for line in routes_4.splitlines()[1:])
-    # The last field is the device: those to the loopback say that there is no way.
-    new = any(
-        line.split()[:2] == ["0" * 32, "00"] and line.split()[-1] != "lo"
-        for line in routes_6.splitlines()
-    )
-    return [version for version, there in ((4, old), (6, new)) if there]
-
-
 class NoWayOut(OSError):
     """No way to the internet can be made; the message says why."""
 
@@ -110,8 +97,7 @@ class Route:
         program = shutil.which("pasta", path=PROGRAMS)
         if program is None:
             raise NoWayOut(errno.ENOENT, f"pasta (Debian: passt) is not in {PROGRAMS}")
-        routes = (Path("/proc/net", name) for name in ("route", "ipv6_route"))
-        versions = versions_with_a_way(*(_text(file) for file in routes))
+        versions = ways_of("self")
         if not versions:
             raise NoWayOut(errno.ENETUNREACH, "this machine has no default route")
         return cls(program, versions)
@@ -175,35 +161,39 @@ def _become_pasta(
         read_nothing()
         os.dup2(errors, 1)
         os.dup2(errors, 2)
-        unshare(Namespace.MOUNT)
-        if network.tun:
-            mount(None, "/", None, MountFlag.RECURSIVE | MountFlag.PRIVATE)
-            mount(network.tun, TUN, None, MountFlag.BIND)
-        os.close(os.open(TUN, os.O_RDWR))
+        show_device(network.tun)
         control.sendall(_BYTE)
         _, (namespace,), _, _ = socket.recv_fds(control, 1, 1)
         if not control.recv(1):
             os._exit(1)
         # Not before: its parent was the process that forked it, which has ended.
-        end_with_parent(signal.SIGKILL)
-        if os.getppid() != agent:
-            os._exit(1)
-        os.set_inheritable(namespace, True)
-        keep_capabilities(Capability.NET_ADMIN, Capability.SYS_ADMIN)
-        # It takes a signal that is ignored for an error, and Python ignores this one.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        path = f"/proc/self/fd/{namespace}"
-        command = arguments(path, route.versions, own_resolver=own_resolver)
-        os.execve(route.program, command, {"PATH": PROGRAMS})  # noqa: S606
+        lead_out(namespace, agent, route, own_resolver=own_resolver)
     except OSError as error:
         os.write(errors, words_of(error).encode())
     finally:
         os._exit(1)
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text()
-    except FileNotFoundError:
-        # Without IPv6.
-        return ""
+def show_device(tun: str) -> None:
+    """Have the device `tun`, if it is one, in the place of /dev/net/tun, for this process alone,
+    which must have the rights of a kernel's user namespace. Raises OSError."""
+    unshare(Namespace.MOUNT)
+    if tun:
+        mount(None, "/", None, MountFlag.RECURSIVE | MountFlag.PRIVATE)
+        mount(tun, TUN, None, MountFlag.BIND)
+    os.close(os.open(TUN, os.O_RDWR))
+
+
+def lead_out(namespace: int, agent: int, route: Route, *, own_resolver: bool) -> NoReturn:
+    """Become pasta, for the network namespace of this descriptor. The process ends with its parent,
+    the agent. Raises OSError."""
+    end_with_parent(signal.SIGKILL)
+    if os.getppid() != agent:
+        os._exit(1)
+    os.set_inheritable(namespace, True)
+    keep_capabilities(Capability.NET_ADMIN, Capability.SYS_ADMIN)
+    # It takes a signal that is ignored for an error, and Python ignores this one.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    path = f"/proc/self/fd/{namespace}"
+    command = arguments(path, route.versions, own_resolver=own_resolver)
+    os.execve(route.program, command, {"PATH": PROGRAMS})  # noqa: S606

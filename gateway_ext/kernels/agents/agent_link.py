@@ -84,7 +84,8 @@ class AgentLink:
         """Why the agent could not be told until now whose its kernel is."""
         self.wants_ticket = False
         """Whether the agent has asked for another ticket."""
-        self._deleted = False
+        self._deleted = ""
+        """Why its clients need not look for another owner, if so."""
         # Of the connection: below the record's from a claim until the agent knows of it.
         self._agent_epoch = record.epoch
         # What waits until then.
@@ -378,11 +379,12 @@ class AgentLink:
         streams, self._streams = self._streams, {}
         code = NO_SUCH_KERNEL if self._deleted else OWNER_CHANGES
         for stream in streams.values():
-            stream.client.end(code, "the kernel was deleted" if self._deleted else reason)
+            stream.client.end(code, self._deleted or reason)
 
-    def deleted(self) -> None:
-        """The kernel's record is deleted: its clients need not look for another owner."""
-        self._deleted = True
+    def deleted(self, by: str = "") -> None:
+        """The kernel's record is deleted, by this user if it was one: its clients need not look
+        for another owner."""
+        self._deleted = f"the kernel was shut down by {by}" if by else "the kernel was deleted"
 
     def overtaken(self, owned: Mapping[str, int]) -> bool:
         """Whether the record has another owner or epoch, by what this gateway owns, though nobody

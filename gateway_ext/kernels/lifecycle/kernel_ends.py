@@ -47,12 +47,13 @@ class KernelEnds(KernelCare):
             # Its gateway learns of it from the record, and removes what it makes until then.
             await self.end_deleted(record, None)
 
-    async def end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
-        """Ends a kernel whose record is deleted. What cannot be ended now is left to the sweep."""
+    async def end_deleted(self, record: KernelRecord, link: AgentLink | None, by: str = "") -> None:
+        """Ends a kernel whose record is deleted, by this user if it was one. What cannot be ended
+        now is left to the sweep."""
         proxy = self._launches.processes.proxy_of(record)
         ended = False
         if link is not None:
-            link.deleted()
+            link.deleted(by)
             try:
                 await link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
                 ended = True

@@ -228,6 +228,7 @@ class PanelKernel {
       {
         refused: this._refused,
         restarted: this._restarted ?? this._reach.restartReason,
+        restartedBy: this._reach.restartedBy,
         startsAgain: this._startsAgain,
         missed: this._change.missed
       },

@@ -2,6 +2,7 @@ import type { Kernel } from '@jupyterlab/services';
 
 import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
+import type { IEndedProcess } from '../stream/earlierProcess.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import type { Streams } from '../stream/streams.js';
 import type { StreamState } from '../stream/streamState.js';
@@ -30,8 +31,17 @@ export class KernelReach {
 
   /** Why the kernel was restarted by others; null if it was not, or somebody has seen it. */
   get restartReason(): string | null {
+    return this._unseen?.reason ?? null;
+  }
+
+  /** Which user has done that; null if nobody has, or it is not known. */
+  get restartedBy(): string | null {
+    return this._unseen?.by ?? null;
+  }
+
+  private get _unseen(): IEndedProcess | null {
     const lost = this._stream?.lost;
-    return lost && !this._seen.has(this._restartId) ? lost.reason : null;
+    return lost && !this._seen.has(this._restartId) ? lost : null;
   }
 
   /** A person has read that it was. */

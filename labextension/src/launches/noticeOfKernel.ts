@@ -15,6 +15,8 @@ export interface IKernelEvents {
   readonly refused: string | null;
   /** Why the kernel was started again, by itself or by somebody while no page was open; null if it was not. */
   readonly restarted: string | null;
+  /** The user who has had it restarted; null if nobody has, or it is not known. */
+  readonly restartedBy?: string | null;
   /** Whether a person has asked for it to be started again, and the server has not answered. */
   readonly startsAgain: boolean;
   /** The kernel that did not come, in whose place the document has its earlier one again. */
@@ -92,7 +94,9 @@ export function noticeOfKernel(
   }
   if (events.restarted === RESTARTED) {
     return {
-      text: trans.__('The kernel was restarted: its variables are gone.'),
+      text: events.restartedBy
+        ? trans.__('The kernel was restarted by %1: its variables are gone.', events.restartedBy)
+        : trans.__('The kernel was restarted: its variables are gone.'),
       urgent: false,
       actions: [],
       closable: true

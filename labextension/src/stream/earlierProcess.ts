@@ -4,6 +4,8 @@ import type { IRecord } from './record.js';
 export interface IEndedProcess {
   readonly process: number;
   readonly reason: string;
+  /** The user who has had it ended; null if nobody has, absent from agents of the version before. */
+  readonly by?: string | null;
   /** Whether this page has had it ended: the person before it knows. */
   readonly isOwn?: boolean;
 }

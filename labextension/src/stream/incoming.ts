@@ -34,6 +34,8 @@ export interface IIncomingOptions {
   readonly announce: (record: IRecord) => void;
   /** Called when `earlier` has changed. */
   readonly restarted: () => void;
+  /** Called when a user has interrupted what runs. */
+  readonly interrupted: (by: string) => void;
   /** Sends a message to the agent. */
   readonly send: (message: Message) => void;
   /** Called when something has been handed over. */
@@ -398,6 +400,8 @@ export class Incoming {
       this._options.announce(record);
     } else if (message.header.msg_type === ('restarted' as string)) {
       this.earlier.restarted((message.content as { restarted: IEndedProcess | null }).restarted);
+    } else if (message.header.msg_type === ('interrupted' as string)) {
+      this._options.interrupted((message.content as unknown as { by: string }).by);
     }
     if (numberOf(message) !== undefined) {
       this._options.onGiven();

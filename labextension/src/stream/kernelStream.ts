@@ -57,6 +57,7 @@ export class KernelStream {
       give: data => this._socket?.deliver(data),
       announce: record => this._announced.emit(record),
       restarted: () => this._stateChanged.emit(this._state),
+      interrupted: by => this._interrupted.emit(by),
       send: message => this._sender.send(this._packed(message), false),
       onGiven: () => this._sender.acknowledgeSoon()
     });
@@ -104,6 +105,11 @@ export class KernelStream {
   /** A request has come to the kernel, from whichever session, or is done, or adopted. */
   get announced(): ISignal<this, IRecord> {
     return this._announced;
+  }
+
+  /** A user has interrupted what runs. */
+  get interrupted(): ISignal<this, string> {
+    return this._interrupted;
   }
 
   /**
@@ -400,6 +406,7 @@ export class KernelStream {
   private readonly _onRolesChanged = (): void => this.retryNow();
   private readonly _stateChanged = new Signal<this, StreamState>(this);
   private readonly _announced = new Signal<this, IRecord>(this);
+  private readonly _interrupted = new Signal<this, string>(this);
   private readonly _incoming: Incoming;
   private readonly _connector: Connector;
   private readonly _ends: Ends;

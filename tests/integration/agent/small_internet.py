@@ -1,14 +1,16 @@
-"""`python -m tests.integration.agent.small_internet FOLDER NETWORK SERVER`: what is reached in it.
+"""`python -m tests.integration.agent.small_internet FOLDER NETWORK SERVER [again]`: who is reached.
 
 To be run in network and mount namespaces of its own, as root: makes a machine with a public and
 other addresses, and a world around it, with servers at addresses that are the internet and at
 others that are not. Then runs a program within walls, with the network that NETWORK (JSON)
 describes, and prints what that has tried and reached, as JSON. FOLDER is empty; SERVER is the
-address of the machine's name server.
+address of the machine's name server. With `again` it is tried once the way out was killed and made
+again, and the machine has got one more address.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -21,9 +23,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway_ext.agent.kernel_network import KernelNetwork
 from gateway_ext.agent.orphans import adopt_orphans
 from gateway_ext.agent.walls.network import Network
-from tests.unit.agent.inside_walls import start_inside
+from tests.unit.agent.inside_walls import Inside, start_inside
 
 PORTS = (53, 80, 6379)
 WORLD = {
@@ -48,14 +51,23 @@ LOOPBACK = ("127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1", "0.0.0.0")
 INSIDE = ("192.0.0.1", "fd77:6661:6c6c::1")
 """The near end of the way, from inside."""
 RESOLVER = "127.0.0.53"
+LATER = "203.0.113.201"
+"""An address that the machine gets while the program runs."""
 
 ATTACK = """
-import json, socket, struct, sys, threading, time
-targets, abstract, ports = json.loads(sys.argv[1])
+import json, os, socket, struct, sys, threading, time
+targets, abstract, ports, later = json.loads(sys.argv[1])
+while later and not os.path.exists("go"):
+    time.sleep(0.01)
 end = time.monotonic() + 10
 while time.monotonic() < end and WAIT and "eth0" not in open("/proc/net/route").read():
     time.sleep(0.01)
 time.sleep(0.3 if WAIT else 0)
+while later and time.monotonic() < end:
+    try:
+        socket.create_connection((later, 18080), 1).close()
+    except OSError:
+        break
 tried, reached = [], []
 def made(family, kind, how):
     made = socket.socket(family, kind)
@@ -239,7 +251,30 @@ def _child(pid: int) -> int:
         time.sleep(0.01)
 
 
-def main(folder: Path, network: Network, server: str) -> dict[str, Any]:
+async def _again(inside: Inside, network: Network, own: Path) -> tuple[int, str]:
+    """As `Inside.end`, but first has its way out end and be made again, and the machine get one
+    more address."""
+    states: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    keeping = KernelNetwork(network, inside.first)
+    keeping.on_change = states.put_nowait
+    assert inside.first.way_out is not None
+    signal.pidfd_send_signal(inside.first.way_out.fileno(), signal.SIGKILL)
+    for reach in ("none", "internet"):
+        state = await asyncio.wait_for(states.get(), 20)
+        assert state["reach"] == reach, state
+    sockets: list[socket.socket] = []
+    _add("lo", LATER)
+    for port in (18080, 53):
+        _answer(LATER, port, sockets)
+    (own / "go").touch()
+    with os.fdopen(inside.output) as lines:
+        text = await asyncio.to_thread(lines.read)
+    keeping.close()
+    _, status = await asyncio.to_thread(os.waitpid, inside.first.pid, 0)
+    return inside.first.wait_status(status), text
+
+
+def main(folder: Path, network: Network, server: str, *, again: bool) -> dict[str, Any]:
     """What was tried and reached."""
     process = make_world()
     try:
@@ -269,9 +304,12 @@ def main(folder: Path, network: Network, server: str) -> dict[str, Any]:
         own = folder / "own"
         own.mkdir()
         code = ATTACK.replace("WAIT", str(network.reach == "internet"))
-        argv = [sys.executable, "-c", code, json.dumps([targets, name, ports])]
+        if again:
+            targets["this machine"].append(LATER)
+        words = [targets, name, ports, LATER if again else ""]
+        argv = [sys.executable, "-c", code, json.dumps(words)]
         inside = start_inside(own, argv, network=network)
-        status, text = inside.end()
+        status, text = asyncio.run(_again(inside, network, own)) if again else inside.end()
         assert status == 0, text
         found: dict[str, Any] = json.loads(text)
         return found
@@ -285,4 +323,5 @@ if __name__ == "__main__":
     adopt_orphans()
     described = Network.from_json(json.loads(sys.argv[2]))
     assert described is not None
-    print(json.dumps(main(Path(sys.argv[1]), described, sys.argv[3])))
+    after = sys.argv[4:] == ["again"]
+    print(json.dumps(main(Path(sys.argv[1]), described, sys.argv[3], again=after)))

@@ -149,9 +149,17 @@ def test_a_restart_ends_what_pages_had_sent_and_nothing_of_it_runs_afterwards(
         await page.open(link)
         await stock.open(link)
         await page.run("print('before')")
+        stopped = await page.execute(SLEEP, "a")
+        await until(lambda: link.state["execution_state"] == "busy", 20, "the cell")
+        await until(lambda: page.of(stopped, "execute_input"), 20, "the cell")
+        await link.command("interrupt", by="bob")
+        await page.reply(stopped)
+        await link.command("interrupt", by="bob")
+        # Once: nothing ran any more.
+        assert [m["content"] for m in page.of(None, "interrupted")] == [{"by": "bob"}]
         running = await page.execute(SLEEP, "a")
         await until(lambda: page.of(running, "execute_input"), 20, "the cell")
-        restarting = asyncio.ensure_future(link.command("restart"))
+        restarting = asyncio.ensure_future(link.command("restart", by="ann"))
         await until(lambda: page.closed, 20, "the end of the page's stream")
         assert page.closed == "the kernel was restarted"
         assert not stock.closed
@@ -173,7 +181,7 @@ def test_a_restart_ends_what_pages_had_sent_and_nothing_of_it_runs_afterwards(
         await page.reply(again)
         assert page.text(again) == "again\n"
         # It was there before the process had ended.
-        told = {"process": 1, "reason": "the kernel was restarted"}
+        told = {"process": 1, "reason": "the kernel was restarted", "by": "ann"}
         assert [m["content"] for m in page.of(None, "restarted")] == [{"restarted": told}]
         assert not page.of(late, "execute_input")
         assert not (fleet.cwd / "late").exists()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.walls.way_out import PROGRAMS
-from tests.integration.agent.small_internet import MACHINE, RESOLVER, WORLD
+from tests.integration.agent.small_internet import LATER, MACHINE, RESOLVER, WORLD
 
 _UNSHARE = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
 _CALLS = {"VSOCK 1", "PACKET 3", "PACKET 2", "ALG 5", "INET 3", "abstract socket"}
@@ -37,13 +37,19 @@ def way_out() -> None:
 
 
 def attacked(
-    folder: Path, reach: str, allowed: Sequence[str] = (), *, server: str = RESOLVER
+    folder: Path,
+    reach: str,
+    allowed: Sequence[str] = (),
+    *,
+    server: str = RESOLVER,
+    after: str = "",
 ) -> dict[str, Any]:
-    """What was tried from inside, by a machine with this name server; prints a table of it."""
+    """What was tried from inside, by a machine with this name server; prints a table of it. `after`
+    as in `small_internet`."""
     network = json.dumps({"reach": reach, "allowed": [*allowed]})
     command = [sys.executable, "-m", "tests.integration.agent.small_internet"]
     process = subprocess.run(
-        [*_UNSHARE, *command, str(folder), network, server],
+        [*_UNSHARE, *command, str(folder), network, server, *filter(None, [after])],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -86,6 +92,17 @@ def test_with_the_internet_nothing_private_and_nothing_of_the_machine_is_reached
     assert {_kind(one) for one in found["reached"]} == {"internet", "the router"}
     assert {address.split()[0] for address in _addresses(found)} >= {*WORLD["internet"]}
     # It listens on the machine's loopback.
+    assert found["resolver"] == "outside"
+
+
+@pytest.mark.usefixtures("way_out")
+def test_a_way_that_was_made_again_leads_to_no_more_and_not_to_new_addresses_of_the_machine(
+    tmp_path: Path,
+) -> None:
+    found = attacked(tmp_path, "internet", after="again")
+    assert any(LATER in one for one in found["tried"])
+    assert {_kind(one) for one in found["reached"]} == {"internet", "the router"}
+    assert {address.split()[0] for address in _addresses(found)} >= {*WORLD["internet"]}
     assert found["resolver"] == "outside"
 
 

@@ -1,6 +1,5 @@
 """What the code of one kernel reaches of another kernel of its project, and of the machine."""
 
-import contextlib
 import json
 import os
 import signal
@@ -27,7 +26,7 @@ from tests.integration.gateway_ext.test_gateway_as_a_user import (
     others_cannot_run_gateways,
 )
 from tests.servers.short_folder import short_folder
-from tests.servers.tun_device import openable_tun, why_no_way_out
+from tests.servers.tun_device import openable_tun, ways_out, why_no_way_out
 
 HOLD = """
 import os, sys, uuid
@@ -329,16 +328,6 @@ def with_internet() -> Iterator[Gateways]:
             yield gateways
 
 
-def ways_out(agent: int) -> list[int]:
-    """The processes that lead a kernel of this agent to the internet."""
-    found = []
-    for process in descendants(agent):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"pasta\0"):
-                found.append(process.pid)
-    return found
-
-
 CONNECT = """
 import socket
 socket.create_connection(({host!r}, {port}), 5)
@@ -364,8 +353,12 @@ def test_a_kernel_with_the_internet_does_not_reach_its_gateway(with_internet: Ga
         assert channels.run("print('after')") == "after\n"
     (second,) = ways_out(agent)
     assert second != first
+    os.kill(second, signal.SIGKILL)
+    wait_until(lambda: {*ways_out(agent)} - {second})
+    wait_until(lambda: client.call("GET", url).json()["network"] == "internet")
+    last = ways_out(agent)
     os.kill(agent, signal.SIGKILL)
-    wait_until(lambda: not os.path.exists(f"/proc/{second}"))
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in last))
     assert client.call("DELETE", url).status_code == 204
 
 

@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.walls.name_files import hosts_for, resolv_conf_for
-from gateway_ext.agent.walls.network import Allowed, Network, Reach, parse_allowed, private_subnets
+from gateway_ext.agent.walls.network import (
+    Allowed,
+    Network,
+    Reach,
+    parse_allowed,
+    private_subnets,
+    versions_with_a_way,
+)
 from gateway_ext.agent.walls.own_network import Outside, local_subnets
-from gateway_ext.agent.walls.way_out import arguments, versions_with_a_way
+from gateway_ext.agent.walls.way_out import arguments
 
 ROUTES_4 = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -173,6 +180,12 @@ def test_the_machines_own_addresses_are_refused_and_its_name_servers_are_not() -
         Allowed(ipaddress.ip_network("fd::/64")),
         dns,
     ]
+
+
+def test_those_that_are_private_anyway_are_not_named_apart() -> None:
+    own = [*local_subnets(FIB_TRIE, IF_INET6), ipaddress.ip_network("198.51.100.0/31")]
+    public = [ipaddress.ip_network(one) for one in ("203.0.113.7", "2001:db8::2", own[-1])]
+    assert Outside(tuple(own), "", "", "box").public() == public
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_page_is_told_what_its_kernel_lost_with_a_process_until_something_is_r
     agent.execute("r", "a")
     assert restarted() is None
     asyncio.run(agent.requests.died("why", "k"))
-    lost = {"process": 2, "reason": "why"}
+    lost = {"process": 2, "reason": "why", "by": None}
     assert restarted() == lost
     agent.requests.new_process()
     assert restarted() == lost
@@ -75,7 +75,7 @@ def test_a_page_that_has_asked_is_told_of_a_restart() -> None:
     agent = Agent()
 
     def told() -> Any:
-        agent.requests.restarted()
+        agent.requests.restarted("ann")
         entry = agent.journal.get(agent.journal.last)
         assert entry is not None
         assert entry.audience == CURSORS
@@ -87,7 +87,9 @@ def test_a_page_that_has_asked_is_told_of_a_restart() -> None:
     agent.execute("r", "a")
     assert agent.ask(a=None)[0][0]["restarted"] is None
     asyncio.run(agent.requests.died("why", "k"))
-    assert told() == {"process": 1, "reason": "why"}
+    assert told() == {"process": 1, "reason": "why", "by": "ann"}
+    # Who comes later, too.
+    assert agent.ask(a=None)[0][0]["restarted"]["by"] == "ann"
     agent.requests.new_process()
     agent.execute("q", "b")
     assert told() is None

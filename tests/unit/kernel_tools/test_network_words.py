@@ -49,6 +49,14 @@ def test_where_no_name_server_answers_private_networks_are_not_blamed() -> None:
     assert words_about_network({}, unanswered=True) == ""
 
 
+def test_where_the_way_has_ended_neither_servers_nor_private_networks_are_blamed() -> None:
+    for unanswered in (False, True):
+        words = words_about_network({"FLEET_NETWORK": "internet"}, unanswered=unanswered, cut=True)
+        assert words.startswith("This kernel has no way to the internet at the moment")
+    assert words_about_network(NONE, cut=True) == words_about_network(NONE)
+    assert words_about_network({}, cut=True) == ""
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -176,6 +176,19 @@ def test_a_stream_that_the_agent_closes_is_opened_again() -> None:
     agent.link.receive(json.dumps(closed))
 
 
+@pytest.mark.parametrize(
+    ("by", "reason"),
+    [("ann", "the kernel was shut down by ann"), ("", "the kernel was deleted")],
+)
+def test_clients_of_a_kernel_that_is_shut_down_are_told_by_whom(by: str, reason: str) -> None:
+    agent, page = Agent(), Page()
+    agent.link.open_stream(page, Opening("s", "n", cursor=True))
+    agent.answer(ok=True, start=0, acknowledged=0, gap=None)
+    agent.link.deleted(by)
+    agent.link.end("the connection has ended")
+    assert page.ended == (4404, reason)
+
+
 def test_an_acknowledgement_alone_is_passed_on() -> None:
     agent, page = Agent(), Page()
     frames: list[bytes] = []
