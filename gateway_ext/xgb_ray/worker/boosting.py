@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gateway_ext.xgb_ray.worker.broadcast import told_by
 from gateway_ext.xgb_ray.worker.user_code import UserCode
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ class Boosting:
         root = int(collective.allreduce(np.array([first]), collective.Op.MIN)[0])
         nothing: Any = None
         mine_by_name = [n for n, _ in mine] if self._rank == root else nothing
-        names: list[str] = collective.broadcast(mine_by_name, root)
+        names: list[str] = told_by(root, mine_by_name)
         values = np.zeros(len(names) + 1)
         if rows:
             values[:-1] = [float(v) * rows for _, v in mine]

@@ -28,6 +28,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from gateway_ext.xgb_ray.worker.broadcast import told_by
+
 T = TypeVar("T")
 
 # Only the last resort: frozen members are found by heartbeats long before.
@@ -305,7 +307,7 @@ class Membership:
         rank, world_size = collective.get_rank(), collective.get_world_size()
         nothing: Any = None
         everyone: list[list[Any]] = [
-            collective.broadcast(mine if rank == r else nothing, r) for r in range(world_size)
+            told_by(r, mine if rank == r else nothing) for r in range(world_size)
         ]
         mirrored = {(b, a) for r, list_ in enumerate(everyone) if r != rank for a, b in list_}
         own = set()
