@@ -160,9 +160,11 @@ def run_folder() -> Iterator[Path]:
             shutil.rmtree(marker.parent)
     folder = Path(tempfile.mkdtemp(prefix="fleet-chaos-", dir="/tmp"))
     folder.chmod(0o711)
-    marker = folder / "running"
-    with marker.open("w") as file:
+    begun, marker = folder / "begun", folder / "running"
+    with begun.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        # Not before it is locked, or a run that begins at the same moment would take it for ended.
+        begun.rename(marker)
         try:
             yield folder
         except KeyboardInterrupt:

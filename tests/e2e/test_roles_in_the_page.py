@@ -168,10 +168,9 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
 
 
 def dismiss_toasts(lab: LabPage) -> None:
-    close = lab.page.locator(".Toastify__close-button")
-    while close.count():
-        close.first.click()
-        lab.page.wait_for_timeout(200)
+    close = lab.page.locator(".jp-Notification-Toast-Close")
+    # At once, since a button moves away and is gone while its message closes.
+    close.evaluate_all("buttons => buttons.forEach(button => button.click())")
     expect(lab.page.locator(".jp-toast-message")).to_have_count(0)
 
 

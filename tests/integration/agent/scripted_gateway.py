@@ -177,7 +177,7 @@ class Stream:
         """What a cell printed."""
         return "".join(m["content"]["text"] for m in self.of(request, "stream"))
 
-    async def reply(self, request: str, seconds: float = 30) -> dict[str, Any]:
+    async def reply(self, request: str, seconds: float = 60) -> dict[str, Any]:
         """The content of the reply, once the cell is idle too."""
         await until(lambda: self.of(request, "execute_reply"), seconds, f"reply to {request}")
         await until(lambda: self.idle(request), seconds, f"idle after {request}")
@@ -187,7 +187,7 @@ class Stream:
         """Whether the kernel has said that it has finished a request."""
         return any(m["content"]["execution_state"] == "idle" for m in self.of(request, "status"))
 
-    async def run(self, code: str, seconds: float = 30) -> str:
+    async def run(self, code: str, seconds: float = 60) -> str:
         """Run a cell; returns what it printed."""
         request = await self.execute(code)
         content = await self.reply(request, seconds)
@@ -412,7 +412,7 @@ class ScriptedGateway:
         """A right word that the record was deleted."""
         return {"type": "deleted", "proof": proof("deleted", self.kernel_id, hello["nonce"])}
 
-    async def link(self, seconds: float = 20) -> Link:
+    async def link(self, seconds: float = 60) -> Link:
         """The next connection on which an agent was welcomed."""
         return await asyncio.wait_for(self.links.get(), seconds)
 
@@ -497,7 +497,7 @@ class Fleet:
         await until(lambda: link.state["process"] == "running", 40, "the kernel runs")
         return link
 
-    async def agent_ends(self, seconds: float = 15) -> None:
+    async def agent_ends(self, seconds: float = 60) -> None:
         """Wait until the agent has ended."""
         await until(lambda: self.agent.poll() is not None, seconds, "the agent ends")
 

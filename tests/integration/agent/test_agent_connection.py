@@ -35,7 +35,7 @@ def test_a_cell_that_prints_while_its_gateway_dies_loses_no_line(fleet: Fleet) -
         page = Stream("page")
         await page.open(link)
         cell = await page.execute(COUNT)
-        await until(lambda: len(page.text(cell)) > 10, 10, "some lines")
+        await until(lambda: len(page.text(cell)) > 10, 30, "some lines")
         begun = time.monotonic()
         first.close()
         later = await second.link()
@@ -46,7 +46,7 @@ def test_a_cell_that_prints_while_its_gateway_dies_loses_no_line(fleet: Fleet) -
         # It prints on while its page is away.
         other = Stream("other")
         await other.open(later)
-        await until(lambda: other.text(cell), 10, "more lines")
+        await until(lambda: other.text(cell), 30, "more lines")
         await page.open(later)
         await page.reply(cell)
         assert page.text(cell) == COUNTED
@@ -90,7 +90,7 @@ def test_a_session_that_names_no_number_gets_what_it_has_not_acknowledged(fleet:
         opened = await reloaded.open(link)
         assert opened["start"] == acknowledged
         assert opened["acknowledged"] == 0
-        await until(lambda: reloaded.of(cell, "execute_reply"), 5, "the reply again")
+        await until(lambda: reloaded.of(cell, "execute_reply"), 30, "the reply again")
         assert reloaded.text(cell) == "after\n"
         # A session that was never there begins with what comes from now on.
         stranger = Stream("stranger")
@@ -133,7 +133,7 @@ def test_a_client_message_that_is_sent_again_is_executed_once(fleet: Fleet) -> N
         cell = await page.execute("n += 1")
         await page.send_again(2)
         await page.reply(cell)
-        await until(lambda: page.acknowledged == 2, 5, "taken")
+        await until(lambda: page.acknowledged == 2, 30, "taken")
         first.close()
         later = await second.link()
         assert (await page.open(later))["acknowledged"] == 2
@@ -151,7 +151,7 @@ def test_a_frozen_gateway_is_left_within_the_time_out(fleet: Fleet) -> None:
         page = Stream("page")
         await page.open(link)
         cell = await page.execute(COUNT)
-        await until(lambda: page.text(cell), 10, "a line")
+        await until(lambda: page.text(cell), 30, "a line")
         freeze(link)
         begun = time.monotonic()
         later = await second.link()
@@ -187,12 +187,12 @@ def test_handover_leads_to_the_gateway_that_was_named(fleet: Fleet) -> None:
         page = Stream("page")
         await page.open(link)
         cell = await page.execute(COUNT)
-        await until(lambda: page.text(cell), 10, "a line")
+        await until(lambda: page.text(cell), 30, "a line")
         begun = time.monotonic()
         await link.command("handover", gateways=[third.url, second.url])
         later = await third.link()
         assert time.monotonic() - begun < 4
-        await until(link.closed.is_set, 2, "the old connection is closed")
+        await until(link.closed.is_set, 30, "the old connection is closed")
         await page.open(later)
         await page.reply(cell)
         assert page.text(cell) == COUNTED
@@ -254,7 +254,7 @@ def test_a_gateway_without_a_right_to_it_is_not_obeyed(fleet: Fleet, lie: Any) -
         await page.open(later)
         assert await page.run("print('alive')") == "alive\n"
         if not second.links.empty():
-            await until(second.links.get_nowait().closed.is_set, 3, "the liar was left")
+            await until(second.links.get_nowait().closed.is_set, 30, "the liar was left")
 
     asyncio.run(scenario())
 

@@ -94,7 +94,7 @@ def test_before_its_claim_a_kernel_can_only_be_claimed_handed_over_or_ended(flee
         children = psutil.Process(fleet.agent.pid).children()
         await link.command("shutdown", now=False)
         await fleet.agent_ends()
-        await until(lambda: not any(is_running(c.pid) for c in children), 5, "the fork ends")
+        await until(lambda: not any(is_running(c.pid) for c in children), 30, "the fork ends")
         assert not fleet.directory.exists()
 
     asyncio.run(scenario())
@@ -171,7 +171,7 @@ def test_variables_that_only_a_new_process_obeys_are_obeyed(fleet: Fleet) -> Non
         await page.open(link)
         assert await page.run("import sys; print('/of-ada' in sys.path)") == "True\n"
         assert link.state["pid"] not in [child.pid for child in children]
-        await until(lambda: not any(is_running(c.pid) for c in children), 5, "the fork ends")
+        await until(lambda: not any(is_running(c.pid) for c in children), 30, "the fork ends")
 
     asyncio.run(scenario())
 
@@ -181,7 +181,7 @@ def test_a_kernel_that_cannot_start_after_its_claim_says_why(fleet: Fleet) -> No
         fleet.gateway()
         link = await pooled(fleet)
         assert (await claim(link, late(str(uuid.uuid4()), cwd="/no/such/folder")))["ok"]
-        await until(lambda: link.state["process"] == "dead", 10, "it is dead")
+        await until(lambda: link.state["process"] == "dead", 30, "it is dead")
         assert "/no/such/folder" in link.state["reason"]
 
     asyncio.run(scenario())

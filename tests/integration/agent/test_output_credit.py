@@ -236,7 +236,7 @@ def test_a_kernel_waits_while_its_agent_stands_still_and_after_a_restart_too(fle
         await page.open(link)
         for _ in range(2):
             cell = await page.execute(f"import time; time.sleep(1)\n{PRINT}\n{DONE}")
-            await until(lambda cell=cell: page.of(cell, "execute_input"), 10, "the cell begins")  # type: ignore[misc]
+            await until(lambda cell=cell: page.of(cell, "execute_input"), 30, "the cell begins")  # type: ignore[misc]
             fleet.agent.send_signal(signal.SIGSTOP)
             try:
                 await until((fleet.cwd / "waiting").exists, 60, "the cell waits")

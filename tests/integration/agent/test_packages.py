@@ -114,7 +114,7 @@ def test_a_kernel_that_fails_with_its_packages_starts_without_them_and_says_so(
         await page.open(link)
         first = await page.execute("import importlib.util as u; print(u.find_spec('of_mine'))")
         await page.reply(first)
-        await until(lambda: page.idle(first), 5, "the cell's end")
+        await until(lambda: page.idle(first), 30, "the cell's end")
         assert "None\n" in page.text(first)
         assert "runs without the packages that %pip has installed" in said(page, first)
         second = await page.execute("print(1)")
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_made_costs_no_kernel(fleet: Fleet, tmp_path: Pa
         await page.open(link)
         cell = await page.execute("print(6 * 7)")
         await page.reply(cell)
-        await until(lambda: page.idle(cell), 5, "the cell's end")
+        await until(lambda: page.idle(cell), 30, "the cell's end")
         assert "cannot be created" in said(page, cell)
 
     asyncio.run(scenario())

@@ -91,7 +91,7 @@ def test_the_end_of_the_group_is_the_end_of_the_kernel_and_its_children(
             inside.append(detached)
         container.signal(number)
         try:
-            await until(lambda: not any(map(is_running, inside)), 10, "everything has ended")
+            await until(lambda: not any(map(is_running, inside)), 30, "everything has ended")
         finally:
             if is_running(detached):
                 os.kill(detached, signal.SIGKILL)
@@ -108,7 +108,7 @@ def test_an_interrupt_reaches_the_cell_and_its_children_and_nothing_else(
             "import subprocess; child = subprocess.Popen(['sleep', '300']); print('on')\n"
             "import time; time.sleep(60)"
         )
-        await until(lambda: page.text(cell), 10, "the cell runs")
+        await until(lambda: page.text(cell), 30, "the cell runs")
         await link.command("interrupt")
         assert (await page.reply(cell))["ename"] == "KeyboardInterrupt"
         assert await page.run("print(child.wait(10))") == f"{-signal.SIGINT}\n"
@@ -125,12 +125,12 @@ def test_a_restart_ends_what_the_kernel_started_and_nothing_else(container: Cont
         detached = int(await page.run(SLEEP.format(True)))
         await link.command("restart")
         assert not is_running(before)
-        await until(lambda: not is_running(child), 10, "the child has ended")
+        await until(lambda: not is_running(child), 30, "the child has ended")
         # As of every kernel, what left its group stays until the kernel is shut down.
         assert all(map(is_running, [*container.others, detached]))
         assert await page.run("print('new')") == "new\n"
         await link.command("shutdown", now=False)
-        await until(lambda: not is_running(detached), 10, "the detached child has ended")
+        await until(lambda: not is_running(detached), 30, "the detached child has ended")
 
     asyncio.run(scenario())
 
@@ -140,7 +140,7 @@ def test_a_kernel_that_crashes_leaves_no_child_and_starts_again(container: Conta
         link, page = await container.start()
         child = int(await page.run(SLEEP.format(False)))
         await page.execute("import os; os._exit(3)")
-        await until(lambda: link.state["restarts"] == 1, 10, "a restart")
+        await until(lambda: link.state["restarts"] == 1, 30, "a restart")
         await until(lambda: link.state["process"] == "running", 20, "runs again")
         assert not is_running(child)
         assert all(map(is_running, container.others))

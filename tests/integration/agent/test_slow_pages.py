@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 
 import pytest
 
-from gateway_ext.agent.slow_readers import MOST_SECONDS
 from tests.integration.agent.scripted_gateway import Fleet, Stream, until
 
 LIMITS = {"journal_memory_bytes": 2**19, "journal_disk_bytes": 2**21}
 MEMORY_ALONE = {"journal_memory_bytes": 2**24, "journal_disk_bytes": 0}
 LINES = 300
+MOST_SECONDS = 10.0
+"""In place of 30. tests/unit/agent/test_slow_readers.py has the agent's own."""
+IMPATIENT = f"""
+from gateway_ext.agent import program, slow_readers
+slow_readers.MOST_SECONDS = {MOST_SECONDS}
+program.main()
+"""
+"""An agent that waits for slow pages for so long."""
 
 
 def printing(lines: int, done: str) -> str:
@@ -71,6 +79,8 @@ def test_a_page_that_reads_slowly_slows_the_kernel_and_misses_nothing(
 
 
 def test_a_page_that_does_not_read_is_cut_and_the_kernel_goes_on(fleet: Fleet) -> None:
+    fleet.agent_command = [sys.executable, "-c", IMPATIENT]
+
     async def scenario() -> None:
         gateway = fleet.gateway()
         link = await fleet.running(**LIMITS)

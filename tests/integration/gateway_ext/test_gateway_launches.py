@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -274,12 +275,21 @@ def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_ha
     assert len(agents_of(kernel_id)) == 1
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["its gateway lives", "its gateway ends"])
-def test_a_launch_ends_when_its_time_is_over(killed: bool) -> None:
+def test_a_launch_ends_when_its_time_is_over_whether_its_gateway_lives_or_ends() -> None:
     # Enough for an agent to connect; none of these kernels starts.
     seconds = 9
-    with impatient(seconds) as gateways:
-        is_over_after(gateways, seconds, killed)
+    with (
+        impatient(seconds) as living,
+        impatient(seconds) as ending,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        # Both are waited for at once.
+        over = [
+            threads.submit(is_over_after, living, seconds, False),
+            threads.submit(is_over_after, ending, seconds, True),
+        ]
+        for one in over:
+            one.result()
 
 
 def is_over_after(gateways: Gateways, seconds: int, killed: bool) -> None:

@@ -120,7 +120,11 @@ def test_what_is_made_long_after_a_refusal_by_a_call_that_was_not_answered_is_re
     ("refusal", "words"),
     [
         (FORBIDDEN, 'User "gateways" cannot use pods in "elsewhere"'),
-        (status(401, "Unauthorized", "Unauthorized"), "credentials are refused or have expired"),
+        pytest.param(
+            status(401, "Unauthorized", "Unauthorized"),
+            "credentials are refused or have expired",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_refusal_that_its_gateway_did_not_live_to_record_is_the_end_at_another_one_too(
