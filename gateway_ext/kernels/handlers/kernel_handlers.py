@@ -28,7 +28,7 @@ from gateway_ext.kernels.refusal import (
     unknown_kernel,
     unreachable,
 )
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.audit.notes import note
