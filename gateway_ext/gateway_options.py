@@ -130,14 +130,16 @@ class GatewayOptions(HasTraits):
     hidden_folders = List(
         Unicode(),
         help="With kernel_walls: folders that kernels do not see, beside kernels_dir; for example "
-        "the one in which the fleet keeps its data and keys. Absolute paths.",
+        "the one in which the fleet keeps its data and keys. Where the gateway is not root's, they "
+        "do not see the home of its user and /run/user/UID either, unless only_user names whose "
+        "kernels these are. Absolute paths.",
     ).tag(config=True)
     shown_folders = List(
         Unicode(),
         help="With kernel_walls: folders that kernels see although they are in a hidden folder, in "
         "/tmp, /var/tmp, /run or /dev/shm, in whose places a kernel has its own, and to which they "
         "may write where all else is read-only, because the gateway is not root's. The environment "
-        "of kernels is always shown. Absolute paths.",
+        "of kernels is always shown, but for what is hidden in it. Absolute paths.",
     ).tag(config=True)
     kernel_network = Enum(
         NETWORKS,

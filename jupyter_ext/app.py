@@ -18,7 +18,6 @@ from jupyter_server.services.security import csp_report_uri
 from jupyter_server.utils import url_path_join
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.handlers import LabHandler
-from jupyterlab_server.settings_utils import _get_overrides
 from traitlets.config import Config
 
 from jupyter_ext import absent_services, garbage_at_start
@@ -55,6 +54,7 @@ from jupyter_ext.journals.handlers import handlers as journal_handlers
 from jupyter_ext.journals.kept import KeptJournals
 from jupyter_ext.journals.rows import move_documents as move_journals
 from jupyter_ext.journals.sweep import JournalSweep
+from jupyter_ext.jupyterlab_handlers import handlers_of_jupyterlab
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.launch_options_handler import handlers as launch_options_handlers
@@ -72,7 +72,6 @@ from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
 from jupyter_ext.output_frame.frame_host import FrameAddressError, frame_address, serve_only
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
-from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.revocations import Revocations
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.shared_secrets import SharedSecrets, SharedSecretsError
@@ -84,13 +83,8 @@ from jupyter_ext.sessions.personal_sessions import PersonalSessionManager
 from jupyter_ext.sessions.store import launch_choices, leases
 from jupyter_ext.sessions.store.moves import move_documents
 from jupyter_ext.sessions.sweep import EARLIER_LEASE, SessionSweep
-from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
-from jupyter_ext.userdata.settings import SettingsPlaces
-from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
 from jupyter_ext.userdata.store import WorkspaceRoom
-from jupyter_ext.userdata.translations_handler import FleetTranslationsHandler
-from jupyter_ext.userdata.workspaces_handler import FleetWorkspacesHandler
 
 
 class CannotStart(Exception):
@@ -361,49 +355,9 @@ class JupyterFleet(LabOptions, ExtensionApp):
             serve_only(self.serverapp.web_app, host, only)  # type: ignore[union-attr]
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
         if "lab" in points:
-            lab = points["lab"].app
-            self.handlers.append(self._themes_handler(lab))
-            self.handlers.extend(self._userdata_handlers(lab))
-
-    def _themes_handler(self, lab: Any) -> tuple[Any, ...]:
-        labextensions = lab.extra_labextensions_path + lab.labextensions_path
-        arguments = {
-            "folders": ThemeFolders(labextensions, lab.themes_dir),
-            "themes_url": lab.themes_url,
-            "no_cache_paths": [] if lab.cache_files else ["/"],
-        }
-        return r"/lab/api/themes/(.*)", FleetThemesHandler, arguments
-
-    def _userdata_handlers(self, lab: Any) -> list[tuple[Any, ...]]:
-        overrides, error = _get_overrides(lab.app_settings_dir)
-        if error:
-            self.log.warning("Failed loading overrides: %s", error)
-        # Labs fetch no news, so nobody is asked whether they want them.
-        overrides.setdefault(
-            "@jupyterlab/apputils-extension:notification",
-            {"fetchNews": "false", "checkForUpdates": False},
-        )
-        places = SettingsPlaces(
-            app_settings_dir=lab.app_settings_dir,
-            schemas_dir=lab.schemas_dir,
-            labextensions_path=lab.extra_labextensions_path + lab.labextensions_path,
-            overrides=overrides,
-        )
-        database = engine.shared(self.database_url)
-        threads = FairThreads(2, 1, thread_name_prefix="fleet-settings")
-        for_settings = {"database": database, "places": places, "threads": threads}
-        room = WorkspaceRoom(self.max_workspaces, self.workspace_bytes)
-        # Others' settings do not wait for somebody's many workspaces.
-        own_threads = FairThreads(2, 1, thread_name_prefix="fleet-workspaces")
-        for_workspaces = {"database": database, "threads": own_threads, "room": room}
-        return [
-            (r"/lab/api/settings/?", FleetSettingsHandler, for_settings),
-            (r"/lab/api/settings/(?P<schema_name>.+)", FleetSettingsHandler, for_settings),
-            (r"/lab/api/translations/?", FleetTranslationsHandler, for_settings),
-            (r"/lab/api/translations/(?P<locale>.*)", FleetTranslationsHandler, for_settings),
-            (r"/lab/api/workspaces/?", FleetWorkspacesHandler, for_workspaces),
-            (r"/lab/api/workspaces/(?P<space_name>.+)", FleetWorkspacesHandler, for_workspaces),
-        ]
+            lab, database = points["lab"].app, engine.shared(self.database_url)
+            room = WorkspaceRoom(self.max_workspaces, self.workspace_bytes)
+            self.handlers.extend(handlers_of_jupyterlab(lab, database, room, self.log))
 
 
 async def _earlier_labs(database: engine.Database) -> bool:

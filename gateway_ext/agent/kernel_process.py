@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ from .start_document import StartDocument, kernelspec_variables
 from .start_files import FOLDER, start_file_variables, without_start_files
 from .walls.confinement import confine
 from .walls.fallback import as_machine_allows, without_way
+from .walls.links import program_paths
 from .walls.network import REACH, WHY, Network, network_variables
 from .walls.order import Order
 from .walls.outside import FIRST_PROCESS, EndedInside, FirstProcess
@@ -211,7 +213,15 @@ class ConnectionFiles:
         # What operators show, too.
         walls = document.walls.also_writable(*document.walls.shown, *map(str, folders))
         python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
-        return walls.also_showing(*filter(None, [str(document.resource_dir)]), *python)
+        program, *arguments = kernel_argv(document, self.file)
+        # Not where a PATH leads that whoever starts the kernel has chosen.
+        search = os.defpath if "PATH" in document.environment else None
+        found = shutil.which(program, path=search) or ""
+        programs = [*program_paths(found), *program_paths(sys.executable)]
+        # Where an installation leads by other means than sys.path.
+        own_code = str(Path(__file__).parents[2])
+        named = [*filter(os.path.isabs, [document.resource_dir, *arguments]), own_code]
+        return walls.also_showing(*walls.readable, *named, *python, *programs)
 
     def _socket_prefix(self) -> str:
         # ZMQ appends a dash and the port, of one digit.

@@ -9,6 +9,7 @@ from gateway_ext.process_proxies.fork_servers import ForkServers
 from gateway_ext.process_proxies.kernel_network import KernelNetwork
 from gateway_ext.process_proxies.kernel_walls import KernelWalls
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
+from jupyter_ext.wire.private_folders import private_folders
 
 
 def agent_settings(app: Any, log: logging.Logger) -> AgentSettings:
@@ -32,5 +33,7 @@ def agent_settings(app: Any, log: logging.Logger) -> AgentSettings:
             list(app.shown_folders),
             KernelNetwork(app.kernel_network, app.kernel_network_allowed, app.tun_device, log),
             log,
+            # Whom the operator names as the only user is let in to their own home.
+            [] if app.one_user and app.only_user else private_folders(),
         ),
     )

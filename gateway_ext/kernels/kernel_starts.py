@@ -11,8 +11,9 @@ from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.refusal import Refusal, id_taken, still_launching
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState

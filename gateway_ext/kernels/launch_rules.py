@@ -11,7 +11,7 @@ from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import agent_proxy_class, proxy_stanza
 from gateway_ext.kernels.prepared_processes import prepared_by
 from gateway_ext.kernels.refusal import Refusal, id_taken
-from gateway_ext.ownership.kernel_records import NewKernel, Secrets
+from gateway_ext.ownership.new_kernel import NewKernel, Secrets
 from gateway_ext.ownership.records import KernelRecord
 from jupyter_ext.launch_options.check import OptionRefused, check_options, check_shown
 from jupyter_ext.launch_options.declaration import (

@@ -47,10 +47,11 @@ from gateway_ext.kernels.place import Place, place_here, place_of
 from gateway_ext.kernels.refusal import AgentLeft, Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.records import KernelRecord, living_owner
 from gateway_ext.ownership.start_limits import Limits
 from gateway_ext.ownership.states import KernelState

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from jupyter_ext.launch_options.properties import SPARK_MEMBERS
 
 HARMLESS_VARIABLES = frozenset(

@@ -4,14 +4,13 @@ A gateway may act on a kernel only while the record names it as the owner, with 
 `kernel_rows` says how records change.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, null, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.agent_records import (
@@ -32,6 +31,13 @@ from gateway_ext.ownership.kernel_rows import (
     transition,
 )
 from gateway_ext.ownership.launch_status import begun_again, begun_status
+from gateway_ext.ownership.new_kernel import (
+    NewKernel,
+    Secrets,
+    begun_values,
+    decrypted_secrets,
+    encrypted_launch,
+)
 from gateway_ext.ownership.observations import Observation, observed
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
@@ -40,40 +46,6 @@ from gateway_ext.ownership.stored_text import stored_text
 from gateway_ext.ownership.tables import kernel
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
-from jupyter_ext.platform.personal_kernels import holder_of
-
-
-@dataclass(frozen=True)
-class NewKernel:
-    """What somebody asked for. `environment` is the client's part of the kernel's environment,
-    `shown_options` the launch options without secrets, `shown_defaults` the defaults that whoever
-    chose the options was shown, None if the client does not say."""
-
-    kernel_id: str
-    project: str
-    path: str
-    username: str
-    kernel_name: str
-    environment: Mapping[str, str]
-    launch_options: Mapping[str, Any] = field(default_factory=dict)
-    shown_options: Mapping[str, Any] = field(default_factory=dict)
-    shown_defaults: Mapping[str, Any] | None = None
-    personal: bool = False
-    """Whether it is for this user alone."""
-    by_service: bool = False
-    """Whether one of the fleet's own servers asks for it."""
-    prepared_by: tuple[str | None, ...] = ()
-    """Who may have chosen what its processes do from their start on; None for unknown ones."""
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """The encrypted part of a record."""
-
-    agent_key: bytes
-    environment: Mapping[str, str]
-    launch_options: Mapping[str, Any]
-    prepared_by: tuple[str | None, ...] = ()
 
 
 class KernelRecords:
@@ -395,15 +367,7 @@ class KernelRecords:
         stored = await self._database.run(transaction, read_only=True)
         if stored is None:
             return None
-        agent_key, launch = stored
-        wanted = json.loads(self._box.decrypt(launch)) if launch else {}
-        environment = wanted.get("environment", {})
-        # Earlier gateways wrote none, and ignore them.
-        options = wanted.get("options", {})
-        # Neither these: somebody may have chosen what there is.
-        unsaid = [None] if environment or options else []
-        prepared_by = tuple(wanted.get("prepared_by", unsaid))
-        return Secrets(self._box.decrypt(agent_key), environment, options, prepared_by)
+        return decrypted_secrets(self._box, *stored)
 
     def _transition(
         self,
@@ -420,37 +384,6 @@ class KernelRecords:
     def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:
         stored = stored_key(connection, kernel_id)
         return stored is not None and self._box.decrypt(stored) == agent_key
-
-
-def encrypted_launch(box: SecretBox, new: NewKernel) -> str:
-    """What a launch needs, as it is stored."""
-    wanted: dict[str, Any] = {
-        "environment": dict(new.environment),
-        "prepared_by": list(new.prepared_by),
-    }
-    if new.launch_options:
-        wanted["options"] = dict(new.launch_options)
-    return box.encrypt(json.dumps(wanted).encode())
-
-
-def begun_values(new: NewKernel, now: datetime) -> dict[str, Any]:
-    """The values with which a record begins, wherever its agent comes from."""
-    return {
-        "kernel_id": new.kernel_id,
-        "project": holder_of(new.project, new.username if new.personal else None),
-        "personal_project": new.project if new.personal else None,
-        "path": new.path,
-        "username": new.username,
-        "kernel_name": new.kernel_name,
-        "state": KernelState.LAUNCHING.value,
-        "launch_options": dict(new.shown_options) or null(),
-        "execution_state": "starting",
-        "connections": 0,
-        "last_activity": now,
-        "created": now,
-        "changed": now,
-        "reason": "",
-    }
 
 
 def is_taken(connection: Connection, kernel_id: str) -> bool:

@@ -11,14 +11,10 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
-from gateway_ext.ownership.kernel_records import (
-    NewKernel,
-    begun_values,
-    encrypted_launch,
-    is_taken,
-)
+from gateway_ext.ownership.kernel_records import is_taken
 from gateway_ext.ownership.kernel_rows import PUBLIC, read_record, record_of
 from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
+from gateway_ext.ownership.new_kernel import NewKernel, begun_values, encrypted_launch
 from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, WantedPool
 from gateway_ext.ownership.records import LABELLED_AS, KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits

@@ -41,10 +41,13 @@ class KernelWalls:
         shown: Sequence[str],
         network: KernelNetwork,
         log: logging.Logger,
+        private: Sequence[str] = (),
     ) -> None:
-        """`mode` is one of WALLS."""
+        """`mode` is one of WALLS; `private` folders are hidden from kernels that run as the
+        gateway's own user, unless that is root."""
         self._mode = mode
         self._walls = Walls((str(kernels_dir.absolute()), *hidden), tuple(shown))
+        self._private = tuple(private)
         self._network = network
         self._log = log
         self._refusals: dict[tuple[str, Reach], KeptAnswer] = {}
@@ -86,8 +89,10 @@ class KernelWalls:
         except NetworkImpossible as error:
             raise NoWalls(str(error)) from error
         refusal = functools.partial(self._refusal, python, environment, uid, folder)
-        # Without root, a kernel could change what its user runs later.
-        walls = replace(self._walls, read_only=uid is None and os.geteuid() != 0)
+        walls = replace(self._walls, readable=tuple(_named_paths(kernelspec)))
+        if uid is None and os.geteuid() != 0:
+            # A kernel could change what its user runs later, and is let in wherever they are.
+            walls = replace(walls.also_hiding(*self._private), read_only=True)
         why = why_not = ""
         for network in networks:
             if not (why_not := refusal(network)):
@@ -106,7 +111,7 @@ class KernelWalls:
                 f"the kernel cannot have namespaces of its own: {why_not}. Or set "
                 "FleetGatewayApp.kernel_walls to auto"
             )
-        return {"landlock": self._walls.as_json()}
+        return {"landlock": replace(walls, read_only=False).as_json()}
 
     def _check_network(self, why_not: str) -> None:
         if self._network.must_be_its_own:
@@ -197,6 +202,14 @@ class KernelWalls:
         if process.returncode < 0 or process.returncode == os.EX_TEMPFAIL:
             raise NotFound(why_not)
         return why_not
+
+
+def _named_paths(kernelspec: Mapping[str, Any]) -> list[str]:
+    """The paths in the kernelspec's `env`, such as JAVA_HOME or R_LIBS. One with a ${NAME} may be
+    the choice of whoever starts a kernel, and is none."""
+    values = map(str, (kernelspec.get("env") or {}).values())
+    parts = (part for value in values for part in value.split(os.pathsep))
+    return [part for part in parts if os.path.isabs(part) and "$" not in part]
 
 
 def _words(reach: Reach, folder: str, why_not: str) -> str:

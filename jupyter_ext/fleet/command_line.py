@@ -218,7 +218,9 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
     kernel_python = environment("kernel", settings.kernel_env) / "bin" / "python"
     as_root = os.geteuid() == 0
-    walls = walls_notices(settings.kernel_walls, kernel_python, as_root=as_root)
+    walls = walls_notices(
+        settings.kernel_walls, kernel_python, as_root=as_root, only_user=settings.only_user
+    )
     if settings.one_user:
         walls.append(one_user_notice(settings.only_user))
     network = network_notice(settings, kernel_python, data_dir, as_root=as_root)

@@ -11,6 +11,7 @@ from pathlib import Path
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.tools import NOBODY, SYSTEM_PATHS
 from jupyter_ext.wire.kernel_walls import PROBE, PROBE_SECONDS, WALLS
+from jupyter_ext.wire.private_folders import homes
 
 
 def walls_mode(text: str) -> str:
@@ -46,16 +47,37 @@ def runs_code_of_one_user(*, as_root: bool, has_walls: bool, trust_everyone: boo
     return not (as_root or has_walls or trust_everyone)
 
 
-def walls_notices(mode: str, python: Path, *, as_root: bool) -> list[str]:
-    """What an operator must know about walls that are not there."""
+def walls_notices(
+    mode: str, python: Path, *, as_root: bool, only_user: str | None = None
+) -> list[str]:
+    """What an operator must know about walls that are not there, and about what these hide."""
     lines = []
-    if mode == "auto" and (why_not := why_no_walls(python, as_root=as_root)):
+    why_not = why_no_walls(python, as_root=as_root) if mode == "auto" else ""
+    if why_not:
         lines.append(
             f"Kernels have no namespaces of their own ({why_not}): kernels of one project share "
             "their temporary files and see each other's processes, and where Linux has no Landlock "
             "they can read each other's memory"
         )
+    if mode != "none" and not as_root and (own := homes()):
+        lines.append(home_notice(own[0], only_user, in_namespaces=not why_not))
     return lines
+
+
+def home_notice(home: str, only_user: str | None, *, in_namespaces: bool) -> str:
+    """Whether kernels that run as the user of the fleet see the home of that user."""
+    if only_user is not None:
+        return (
+            f"Kernels read your home {home}, as they are {only_user}'s alone: shut them down "
+            "before you let others run code"
+        )
+    where = "" if in_namespaces else "Where Linux has Landlock, "
+    line = (
+        f"{where}kernels see nothing of your home {home} but their environment: name what they "
+        "need with --shown-folders, or, if nobody else uses this fleet, whom it serves with "
+        "--only-user"
+    )
+    return line[0].upper() + line[1:]
 
 
 def one_user_notice(named: str | None) -> str:

@@ -169,7 +169,8 @@ class Settings:
         None,
         "DIR:DIR",
         "folders that kernels see and may write to, although they are in /tmp, /var/tmp, /run, "
-        "/dev/shm or the fleet's data, or the fleet is not root's; '' for none",
+        "/dev/shm or the fleet's data, or, if the fleet is not root's, anywhere, as in the home of "
+        "its user; '' for none",
         kind=folders,
         unset="",
     )

@@ -15,6 +15,7 @@ from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.patch import SessionChange
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
 
@@ -101,12 +102,14 @@ class FleetSessionHandler(ErrorBody, _SessionBody, SessionHandler):
             )
         model = await manager.update_session(
             session_id,
-            path=text(document, "path"),
-            name=text(document, "name"),
-            type=text(document, "type"),
-            kernel_id=text(kernel, "id"),
-            kernel_name=text(kernel, "name"),
-            choice=choice,
+            SessionChange(
+                path=text(document, "path"),
+                name=text(document, "name"),
+                type=text(document, "type"),
+                kernel_id=text(kernel, "id"),
+                kernel_name=text(kernel, "name"),
+                choice=choice,
+            ),
             wait=not answers_at_once(self.request),
         )
         note(self, **file_object(model["path"]), kernel=(model["kernel"] or {}).get("id"))

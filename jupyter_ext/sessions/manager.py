@@ -27,7 +27,7 @@ from jupyter_ext.sessions.kernel_changes import ended_meanwhile, other_kernel, w
 from jupyter_ext.sessions.left_kernels import cancel_session, end_session, end_unused, leave, stay
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.new_sessions import NewSession, new_session
-from jupyter_ext.sessions.patch import SessionPatch, patched
+from jupyter_ext.sessions.patch import SessionChange, patched, posted
 from jupyter_ext.sessions.plain_kernels import plain_kernel
 from jupyter_ext.sessions.store import document_kernels, endings, launch_choices, session_rows
 from jupyter_ext.sessions.store.endings import Ending
@@ -240,31 +240,22 @@ class FleetSessionManager(LoggingConfigurable):
         return sorted(models, key=lambda model: not alive(model["kernel"]))
 
     async def update_session(
-        self,
-        session_id: str,
-        *,
-        path: str | None = None,
-        name: str | None = None,
-        type: str | None = None,
-        kernel_id: str | None = None,
-        kernel_name: str | None = None,
-        choice: Choice = NO_CHOICE,
-        wait: bool = False,
+        self, session_id: str, patch: SessionChange, *, wait: bool = False
     ) -> dict[str, Any]:
         """Change the given fields of a session; returns its new model, with the posted path if
         there is one, because a page adopts the path in the response.
 
-        `kernel_id` attaches to a kernel, `kernel_name` starts a new one with what `choice` says,
-        unless such a one is already on its way, or this caller has asked for it before and was not
-        told whether it runs. The old kernel ends when the new one runs, if no session uses it any
-        more; if the new one cannot be started, the session has the old one again.
+        A new kernel is started unless such a one is already on its way, or this caller has asked
+        for it before and was not told whether it runs. The old kernel ends when the new one runs,
+        if no session uses it any more; if the new one cannot be started, the session has the old
+        one again.
         With `wait` the new one runs when this returns: raises LaunchFailed, or StillLaunching after
         `answer_seconds`, after which the same call joins the launch.
         """
         deadline = time.monotonic() + self.answer_seconds
         present = await self._session(session_id, Role.EDITOR)
         identity = self._identity()
-        patch = SessionPatch(path, name, type)
+        kernel_id, kernel_name = patch.kernel_id, patch.kernel_name
         started: str | None = None
         kernel: Model | None = None
         left: Model | None = None
@@ -285,7 +276,7 @@ class FleetSessionManager(LoggingConfigurable):
             where = checked(patched(present, patch), identity).document
             awaited = present.kernel_awaited_by(identity.user) if wait else None
             kernel_id = started = await other_kernel(
-                self, present, left, where, kernel_name, choice, awaited=awaited
+                self, present, left, where, kernel_name, patch.choice, awaited=awaited
             )
         runs_already = kernel is not None and runs(kernel)
 
@@ -327,7 +318,7 @@ class FleetSessionManager(LoggingConfigurable):
             if with_kernel is None:
                 raise unknown_session(session_id)
             again, kernel = with_kernel
-            return session_model(again if path is None else replace(again, shown_path=path), kernel)
+            return session_model(posted(again, patch), kernel)
         kernel = await self.kernel_or_none(new.kernel_id)
         if kernel is None:
             await stay(self, old, new)
@@ -343,7 +334,7 @@ class FleetSessionManager(LoggingConfigurable):
         if new.former_kernel is not None and runs(kernel):
             await settle(self, kernel["id"])
             new = replace(new, former_kernel=None)
-        return session_model(new if path is None else replace(new, shown_path=path), kernel)
+        return session_model(posted(new, patch), kernel)
 
     async def delete_session(self, session_id: str, *, launching: bool = False) -> None:
         """End a session, with `launching` only a launch; see `left_kernels`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, replace
 
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.sessions.paths import is_placeholder, real_path
 from jupyter_ext.sessions.store.session_rows import Session
 
@@ -16,6 +17,21 @@ class SessionPatch:
     path: str | None = None
     name: str | None = None
     type: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionChange(SessionPatch):
+    """The same, and which kernel the session is to have: `kernel_id`, one that there is, or
+    `kernel_name`, a new one with what `choice` says."""
+
+    kernel_id: str | None = None
+    kernel_name: str | None = None
+    choice: Choice = NO_CHOICE
+
+
+def posted(session: Session, patch: SessionPatch) -> Session:
+    """As the page knows it, which adopts the path of the answer."""
+    return session if patch.path is None else replace(session, shown_path=patch.path)
 
 
 def patched(old: Session, patch: SessionPatch) -> Session:

@@ -17,7 +17,7 @@ from jupyter_ext.sessions.checks import check_lengths, checked, unknown_session
 from jupyter_ext.sessions.document_starts import kernel_environment
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.models import session_model
-from jupyter_ext.sessions.patch import SessionPatch, patched
+from jupyter_ext.sessions.patch import SessionChange, patched, posted
 from jupyter_ext.sessions.paths import Document, real_path
 from jupyter_ext.sessions.store import moves, personal_rows, session_rows
 from jupyter_ext.sessions.store.personal_rows import ENDED
@@ -143,16 +143,7 @@ class PersonalSessionManager(FleetSessionManager):
         return own + [model for model in shared if model["id"] not in replaced]
 
     async def update_session(
-        self,
-        session_id: str,
-        *,
-        path: str | None = None,
-        name: str | None = None,
-        type: str | None = None,
-        kernel_id: str | None = None,
-        kernel_name: str | None = None,
-        choice: Choice = NO_CHOICE,
-        wait: bool = False,
+        self, session_id: str, patch: SessionChange, *, wait: bool = False
     ) -> Model:
         """See the base class.
 
@@ -161,26 +152,18 @@ class PersonalSessionManager(FleetSessionManager):
         started if there is none and replaced for nobody; the caller's own ends.
         """
         own = await self._own(partial(personal_rows.of_id, session_id=session_id))
-        if own is None and not choice.only_for_me:
-            return await super().update_session(
-                session_id,
-                path=path,
-                name=name,
-                type=type,
-                kernel_id=kernel_id,
-                kernel_name=kernel_name,
-                choice=choice,
-                wait=wait,
-            )
+        if own is None and not patch.choice.only_for_me:
+            return await super().update_session(session_id, patch, wait=wait)
         identity = self._identity()
         present = own or await self._session(session_id, Role.EDITOR)
         require_role(identity, present.project, Role.EDITOR)
-        wanted = checked(patched(present, SessionPatch(path, name, type)), identity)
+        wanted = checked(patched(present, patch), identity)
         others = await self._shared(session_id)
-        if others is not None and (path, name, type) != (None, None, None):
+        renamed = SessionChange(patch.path, patch.name, patch.type)
+        if others is not None and renamed != SessionChange():
             # The document has another name for everybody.
-            await super().update_session(session_id, path=path, name=name, type=type)
-        if choice.only_for_me:
+            await super().update_session(session_id, renamed)
+        if patch.choice.only_for_me:
             if own is None:
                 wanted = replace(wanted, username=identity.user)
                 earlier = await self.run(
@@ -197,20 +180,20 @@ class PersonalSessionManager(FleetSessionManager):
             else:
                 await self._change(own, wanted)
             became, kernel = await self._started(
-                wanted, own, kernel_name, choice, another=own is not None
+                wanted, own, patch.kernel_name, patch.choice, another=own is not None
             )
             if own is not None and own.kernel_id not in (became.kernel_id, ENDED):
                 await self._end_unused(own.kernel_id)
-            return await self._told(_posted(became, path), kernel, wait=wait)
+            return await self._told(posted(became, patch), kernel, wait=wait)
         if own is None:
             raise unknown_session(session_id)
-        if kernel_name is not None or kernel_id not in (None, own.kernel_id):
-            return await self._back(own, wanted, others, kernel_name, kernel_id, choice, wait=wait)
+        if patch.kernel_name is not None or patch.kernel_id not in (None, own.kernel_id):
+            return await self._back(own, wanted, others, patch, wait=wait)
         await self._change(own, wanted)
         own_kernel = await self._kernel(own)
         if own_kernel is None:
             raise unknown_session(session_id)
-        return session_model(_posted(wanted, path), own_kernel)
+        return session_model(posted(wanted, patch), own_kernel)
 
     async def delete_session(self, session_id: str, *, launching: bool = False) -> None:
         """See the base class. Of the caller's own session the own kernel ends, and nobody else's
@@ -346,20 +329,25 @@ class PersonalSessionManager(FleetSessionManager):
         own: Session,
         wanted: Session,
         others: Session | None,
-        kernel_name: str | None,
-        kernel_id: str | None,
-        choice: Choice,
+        patch: SessionChange,
         *,
         wait: bool,
     ) -> Model:
         """The session of everybody, which the caller has again."""
         await self.run(partial(personal_rows.forget, present=own))
+        kernel_id = patch.kernel_id
         try:
             if others is not None and kernel_id is not None:
-                model = await super().update_session(others.id, kernel_id=kernel_id)
+                model = await super().update_session(others.id, SessionChange(kernel_id=kernel_id))
             else:
                 model = await super().open_session(
-                    wanted.path, wanted.name, wanted.type, kernel_name, kernel_id, choice, wait=wait
+                    wanted.path,
+                    wanted.name,
+                    wanted.type,
+                    patch.kernel_name,
+                    kernel_id,
+                    patch.choice,
+                    wait=wait,
                 )
                 if others is not None and others.kernel_id == model["kernel"]["id"]:
                     model = session_model(others, model["kernel"])
@@ -397,8 +385,3 @@ def _with_new_kernel(wanted: Session) -> Any:
         return replace(wanted, kernel_id=new.kernel_id, created=new.created)
 
     return made
-
-
-def _posted(session: Session, path: str | None) -> Session:
-    """As the page knows it, which adopts the path of the answer."""
-    return session if path is None else replace(session, shown_path=path)

@@ -21,6 +21,7 @@ from jupyter_ext.fleet.kept_settings import load_settings
 from jupyter_ext.fleet.status import describe
 from jupyter_ext.fleet.supervisor import Supervisor
 from tests.e2e.lab_page import wait_for
+from tests.servers.folder_for_kernels import SHOWN_FOLDERS
 from tests.servers.ports import free_ports
 
 COMMAND = Path(sys.executable).parent / "jupyter-fleet"
@@ -56,7 +57,8 @@ class Fleet:
         return done.stdout
 
     def up(self, *options: str) -> None:
-        self.command("up", "--detach", "--port", str(self.port), *options)
+        shown = [word for folder in SHOWN_FOLDERS for word in ("--shown-folders", str(folder))]
+        self.command("up", "--detach", "--port", str(self.port), *shown, *options)
 
     def down(self, *arguments: str) -> None:
         self.command("down", *arguments)

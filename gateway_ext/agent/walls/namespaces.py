@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from .links import links_on_the_way
 from .name_files import RESOLVER_FILE
-from .places import CGROUPS, DISK, MEMORY, Walls, is_below, outermost, stays_writable, to_show
+from .places import CGROUPS, DISK, MEMORY, Walls, is_below, layers, outermost, stays_writable
 from .read_only import make_read_only
 from .system_calls import MountFlag, Namespace, mount, unshare
 
@@ -55,30 +56,36 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
     mount(None, "/", None, MountFlag.RECURSIVE | MountFlag.PRIVATE)
     mount("proc", "/proc", "proc", _LEAST | MountFlag.NO_PROGRAMS)
     disk = {place: os.path.join(own, name) for place, name in DISK.items() if _is_folder(place)}
-    hidden = outermost(map(os.path.realpath, filter(os.path.isdir, walls.hidden)))
     replaced = [place for place in (*DISK, *MEMORY) if _is_folder(place)]
+    gone = [*map(os.path.realpath, filter(os.path.isdir, walls.hidden)), *replaced]
     wanted = [str(own), *walls.shown]
     if RESOLVER_FILE not in files:
         # Its folder, because it is replaced when it changes.
         wanted.append(os.path.dirname(os.path.realpath(RESOLVER_FILE)))
-    shown = to_show(
-        (os.path.realpath(path) for path in wanted if os.path.exists(path)), [*hidden, *replaced]
-    )
+    seen = layers(gone, (os.path.realpath(path) for path in wanted if os.path.exists(path)))
+    shown = [path for path, is_shown in seen if is_shown]
+    hidden = [path for path, is_shown in seen if not is_shown and path not in replaced]
+    links = {at: to for path in wanted for at, to in links_on_the_way(path).items()}
     folders = {path: os.open(path, os.O_PATH) for path in shown}
     folders |= {path: _own_folder(path) for path in disk.values()}
-    for place in hidden:
-        mount("none", place, "tmpfs", _LEAST, f"size={_HIDDEN_BYTES},mode=755")
-    for place in MEMORY:
-        if _is_folder(place):
-            mount("none", place, "tmpfs", _LEAST, "mode=1777")
+    for path, is_shown in seen:
+        if is_shown:
+            _make_place(path, os.path.isdir(f"/proc/self/fd/{folders[path]}"))
+            _bind(folders[path], path)
+        elif path in disk:
+            _bind(folders[disk[path]], path)
+        elif path in MEMORY:
+            mount("none", path, "tmpfs", _LEAST, "mode=1777")
+        else:
+            mount("none", path, "tmpfs", _LEAST, f"size={_HIDDEN_BYTES},mode=755")
+    for place, target in links.items():
+        # Not in folders of the kernel's own, where its code may have put links that lead out.
+        if is_below(place, hidden) and not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.symlink(target, place)
     for place, (kind, flags, options) in _OWN_KINDS.items():
         if os.path.ismount(place):
             mount(kind, place, kind, flags, options)
-    for place, folder in disk.items():
-        _bind(folders[folder], place)
-    for path in shown:
-        _make_place(path, os.path.isdir(f"/proc/self/fd/{folders[path]}"))
-        _bind(folders[path], path)
     for descriptor in folders.values():
         os.close(descriptor)
     for path, text in own_files.items():

@@ -33,25 +33,29 @@ class Walls:
     `writable`, and what takes the place of /tmp and the like."""
     writable: tuple[str, ...] = ()
     network: Network | None = None
+    readable: tuple[str, ...] = ()
+    """What is to be shown too, and is not writable for that."""
 
     @classmethod
     def from_json(cls, raw: Any, *, namespaces: bool = True) -> Walls:
         """Of a start document or an order; raises ValueError with words for people."""
         if not isinstance(raw, dict):
             raise ValueError("walls must be an object with hidden and shown")
-        lists = [raw.get(name, []) for name in ("hidden", "shown", "writable")]
+        lists = [raw.get(name, []) for name in ("hidden", "shown", "writable", "readable")]
         for one in lists:
             if not isinstance(one, list) or not all(_is_absolute(path) for path in one):
                 raise ValueError("the paths of walls must be lists of absolute paths")
-        hidden, shown, writable = map(tuple, lists)
-        network = Network.from_json(raw.get("network"))
-        return cls(hidden, shown, namespaces, bool(raw.get("read_only")), writable, network)
+        hidden, shown, writable, readable = map(tuple, lists)
+        network, read_only = Network.from_json(raw.get("network")), bool(raw.get("read_only"))
+        return cls(hidden, shown, namespaces, read_only, writable, network, readable)
 
     def as_json(self) -> dict[str, Any]:
         """The opposite of `from_json`."""
         raw: dict[str, Any] = {"hidden": list(self.hidden), "shown": list(self.shown)}
         if self.read_only:
             raw |= {"read_only": True, "writable": list(self.writable)}
+        if self.readable:
+            raw["readable"] = list(self.readable)
         if self.network is not None:
             raw["network"] = self.network.as_json()
         return raw
@@ -64,9 +68,9 @@ class Walls:
         """The same with more that is shown, and can be written to."""
         return replace(self.also_showing(*paths), writable=(*self.writable, *paths))
 
-    def also_hiding(self, path: str) -> Walls:
-        """The same with one more path that is hidden."""
-        return replace(self, hidden=(*self.hidden, path))
+    def also_hiding(self, *paths: str) -> Walls:
+        """The same with more paths that are hidden."""
+        return replace(self, hidden=(*self.hidden, *paths))
 
 
 def _is_absolute(path: Any) -> bool:
@@ -87,15 +91,16 @@ def outermost(paths: Iterable[str]) -> list[str]:
     return found
 
 
-def to_show(shown: Iterable[str], hidden: Sequence[str]) -> list[str]:
-    """What of `shown` must be put back, because `hidden` would take it away. A folder that is
-    hidden itself, or has a hidden one in it, is not put back: that would undo the other."""
-    wanted = [
-        path
-        for path in shown
-        if is_below(path, hidden) and not any(is_below(one, [path]) for one in hidden)
-    ]
-    return outermost(wanted)
+def layers(hidden: Iterable[str], shown: Iterable[str]) -> list[tuple[str, bool]]:
+    """The paths at which what is seen changes, each before those in it, and whether it is shown
+    there: what is hidden in a folder that is shown stays hidden, and what is both is hidden."""
+    wanted = dict.fromkeys(shown, True) | dict.fromkeys(hidden, False)
+    found: dict[str, bool] = {}
+    for path in sorted(wanted):
+        around = next((found[one] for one in folders_around(path) if one in found), True)
+        if wanted[path] is not around:
+            found[path] = wanted[path]
+    return list(found.items())
 
 
 def left_open(
@@ -104,14 +109,27 @@ def left_open(
     """The paths that together are everything but `hidden`, and what of `shown` is in it. `entries`
     names what a folder has; neither side has links. What is made later beside a hidden path, or
     beside a folder around it, is in none of them."""
-    if not hidden:
-        return ["/"]
-    around = {folder for path in hidden for folder in folders_around(path)}
-    beside = (os.path.join(folder, name) for folder in sorted(around) for name in entries(folder))
-    return [
-        *(path for path in beside if path not in around and not is_below(path, hidden)),
-        *to_show(shown, hidden),
-    ]
+    changes = dict(layers(hidden, shown))
+    around = {folder for path in changes for folder in folders_around(path)}
+    found: list[str] = []
+
+    def look(path: str, is_open: bool) -> None:
+        is_open = changes.get(path, is_open)
+        if path not in around:
+            found.extend([path] if is_open else [])
+            return
+        within = {one for one in (*changes, *around) if one != path and _folder_of(one) == path}
+        if is_open:
+            within |= {os.path.join(path, name) for name in entries(path)}
+        for one in sorted(within):
+            look(one, is_open)
+
+    look("/", True)
+    return found
+
+
+def _folder_of(path: str) -> str:
+    return os.path.dirname(path)
 
 
 def folders_around(path: str) -> list[str]:

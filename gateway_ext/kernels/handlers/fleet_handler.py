@@ -12,9 +12,11 @@ from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.kernel_access import KernelAccess
 from gateway_ext.kernels.kernel_model import outline_of
 from gateway_ext.kernels.manager import FleetMappingKernelManager
+from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import RETRY_SECONDS, Refusal
 from gateway_ext.ownership.records import KernelRecord
 from jupyter_ext.platform.personal_kernels import Deed, allows
+from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.route_table import Who
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
@@ -45,6 +47,18 @@ class FleetHandler(CORSMixin, RefusedCalls):
         """What callers may do with kernels."""
         access: KernelAccess = self.settings["fleet_kernel_access"]
         return access
+
+    async def require(self, kernel: Place | KernelRecord, role: Role, deed: Deed) -> None:
+        """Raises Refusal, 403 or 404, unless the caller may do that with the kernel; see
+        `KernelAccess.require`."""
+        await self.access.require(
+            self.identity,
+            kernel.kernel_id,
+            kernel.project,
+            role,
+            only_for=kernel.only_for,
+            deed=deed,
+        )
 
     def model(self, record: KernelRecord) -> dict[str, Any]:
         """What the caller gets to see of a kernel that they know of."""

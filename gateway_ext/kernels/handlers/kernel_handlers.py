@@ -28,7 +28,7 @@ from gateway_ext.kernels.refusal import (
     unknown_kernel,
     unreachable,
 )
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.audit.notes import note
@@ -192,9 +192,7 @@ class _OneKernelHandler(FleetHandler):
         while True:
             place = await self.manager.place(kernel_id)
             note(self, project=place.project)
-            await self.access.require(
-                self.identity, kernel_id, place.project, role, only_for=place.only_for, deed=deed
-            )
+            await self.require(place, role, deed)
             if place.link is not None or place.launching or self.ownerless(place):
                 return place
             if place.is_unreachable or (launching and place.is_launching):
@@ -245,14 +243,7 @@ class KernelHandler(_OneKernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         record = await self.manager.record(check_kernel_id(kernel_id))
-        await self.access.require(
-            self.identity,
-            kernel_id,
-            record.project,
-            Role.VIEWER,
-            only_for=record.only_for,
-            deed=Deed.SEE,
-        )
+        await self.require(record, Role.VIEWER, Deed.SEE)
         self.answer(self.model(record))
 
     async def delete(self, kernel_id: str) -> None:
@@ -350,15 +341,8 @@ class OwnerHandler(_OneKernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         place = await self.manager.place(check_kernel_id(kernel_id))
-        await self.access.require(
-            self.identity,
-            kernel_id,
-            place.project,
-            Role.VIEWER,
-            only_for=place.only_for,
-            # Whoever ends a kernel asks where.
-            deed=Deed.SEE,
-        )
+        # Whoever ends a kernel asks where.
+        await self.require(place, Role.VIEWER, Deed.SEE)
         if (
             place.link is not None
             or place.launching
@@ -392,15 +376,9 @@ class EventsHandler(FleetHandler):
         record = await self.manager.records.get(check_kernel_id(kernel_id))
         if record is None:
             raise unknown_kernel(kernel_id)
-        await self.access.require(
-            self.identity,
-            kernel_id,
-            record.project,
-            Role.VIEWER,
-            only_for=record.only_for,
-            # Operators look up why a kernel has ended.
-            deed=Deed.USE if self.identity.service is None else Deed.SEE,
-        )
+        # Operators look up why a kernel has ended.
+        deed = Deed.USE if self.identity.service is None else Deed.SEE
+        await self.require(record, Role.VIEWER, deed)
         self.answer(
             {
                 "kernel": self.model(record),

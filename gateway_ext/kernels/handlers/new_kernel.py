@@ -13,7 +13,7 @@ from enterprise_gateway.services.kernels.handlers import (  # type: ignore[impor
 from gateway_ext.kernels.handlers.authentication import choose_project
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from jupyter_ext.launch_options.check import OptionRefused, parse_options, parse_shown
 from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check, check_texts
 from jupyter_ext.platform.personal_kernels import wanted_project

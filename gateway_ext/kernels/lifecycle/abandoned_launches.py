@@ -10,7 +10,6 @@ from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.launch_watch import CONNECTED
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import Secrets
 from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.launch_status import (
     WITHOUT_ROOM,
@@ -18,6 +17,7 @@ from gateway_ext.ownership.launch_status import (
     begun_status,
 )
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.new_kernel import Secrets
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy, LaunchFailed

@@ -15,7 +15,7 @@ from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.pool_plan import (
     Candidate,
     ClaimStep,

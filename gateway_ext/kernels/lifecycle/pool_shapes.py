@@ -19,7 +19,7 @@ from gateway_ext.kernels.pool_declarations import (
     declared_pools,
 )
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.pool_plan import WantedPool
 from gateway_ext.process_proxies.agent_process import (
     AgentSettings,

@@ -13,8 +13,8 @@ from gateway_ext.kernels.lifecycle.pool_keeper import PoolKeeper
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.pool_declarations import PoolDeclarationError, declared_pools
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import Limits

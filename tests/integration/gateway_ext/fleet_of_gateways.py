@@ -21,6 +21,7 @@ from gateway_ext.agent.walls.first_process import SHOWN
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
+from tests.servers.folder_for_kernels import SHOWN_FOLDERS
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
 from tests.servers.short_folder import short_folder
@@ -385,6 +386,7 @@ class Gateways:
                 # Tests say at which gateway a kernel is.
                 "spread_starts": False,
                 "rebalance_seconds": 0.0,
+                "shown_folders": list(map(str, SHOWN_FOLDERS)),
             },
             "FleetKernelSpecManager": {
                 "kernel_dirs": [str(self.directory / "kernels")],

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.project_uids import ProjectUids
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.encryption import SecretBox

@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from gateway_ext.kernels.agents.unproven_room import PER_KERNEL
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from jupyter_ext.wire.headers import DIAL_HEADER
 from jupyter_ext.wire.proof import dial_header
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways, wait_until

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,11 +26,14 @@ AS_USER = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
 class UsersGateways(Gateways):
     """Gateways of a user, who owns all that they need."""
 
+    user_home: Path | None = None
+    """Their folder, if it is not set before they start."""
+
     def command(self, number: int) -> list[str]:
         return [
             *AS_USER,
             "env",
-            f"HOME={self.directory}",
+            f"HOME={self.user_home or self.directory}",
             "USER=somebody",
             *super().command(number),
         ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway_ext.agent.agent import Agent
 from gateway_ext.agent.start_document import StartDocument
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways
 from tests.integration.gateway_ext.records_of import records_as, write_launched
 from tests.servers.short_folder import short_folder

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway_ext.kernels.lifecycle.abandoned_launches import MOST_LOST
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
+from gateway_ext.ownership.new_kernel import NewKernel
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.fleet_of_gateways import (

@@ -19,7 +19,7 @@ import pytest
 import websocket
 
 from gateway_ext.agent.process_identity import boot_id, started_at, this_host
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from jupyter_ext.wire.proof import PROTOCOL, agent_proof
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Client,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import websocket
 
 from gateway_ext.agent.process_tree import descendants
 from gateway_ext.agent.walls import landlock
@@ -20,11 +19,6 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     wait_until,
 )
 from tests.integration.gateway_ext.kernel_attack import attack_on
-from tests.integration.gateway_ext.test_gateway_as_a_user import (
-    UID,
-    UsersGateways,
-    others_cannot_run_gateways,
-)
 from tests.servers.short_folder import short_folder
 from tests.servers.tun_device import openable_tun, ways_out, why_no_way_out
 
@@ -213,54 +207,6 @@ def test_kernels_of_one_person_and_of_their_project_reach_nothing_of_each_other(
     for name, kernel_id in kernels.items():
         person = people["bob" if name == "bob's" else "ada"]
         assert person.call("DELETE", f"{url}/{kernel_id}").status_code == 204
-
-
-@pytest.fixture
-def users() -> Iterator[Gateways]:
-    """A gateway of a user who is not root: kernels have the user id of all that the fleet has."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can be somebody else")
-    if others_cannot_run_gateways():
-        pytest.skip("the repository and its environments are closed to other users")
-    with short_folder("fleet-user-") as folder:
-        app = {"kernel_walls": "required", "hidden_folders": [str(folder)], "one_user": True}
-        gateways = UsersGateways(folder, 1, changes={"FleetGatewayApp": app})
-        try:
-            yield gateways
-        finally:
-            gateways.stop()
-
-
-def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> None:
-    bob, url = users.client("bob", demo="owner", other="owner"), f"{users.urls[0]}/api/kernels"
-    # A start with which something is wrong is none: bob does not become the one who is served.
-    for body in ({"name": "no such kernel"}, {"project": "not his"}, {"launch_options": {"no": 1}}):
-        answer = bob.call("POST", url, json={"project": "other", **body})
-        assert 400 <= answer.status_code < 500
-    kernel_id = users.start_kernel(0, name="lossless")
-    names = [
-        str(users.directory / name) for name in ("encryption.json", "gateway.sqlite", "k/logs")
-    ]
-    assert all(os.path.exists(name) for name in names)
-    look = f"import os; print([os.path.exists(name) for name in {names!r}])"
-    assert run_in(users, kernel_id, look) == "[False, False, False]\n"
-    # The home of its project is in a hidden folder, and shown.
-    write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
-    assert run_in(users, kernel_id, write) == f"1 {UID}\n"
-    # It cannot change what its user runs later, which is also the gateway's.
-    look = "print([os.statvfs(place).f_flag & os.ST_RDONLY for place in ('/', '.', '/tmp')])"
-    assert run_in(users, kernel_id, look) == "[1, 0, 0]\n"
-    # As it would be without walls: ada came first.
-    for call in (
-        ("POST", url),
-        ("DELETE", f"{url}/{kernel_id}"),
-        ("POST", f"{url}/{kernel_id}/restart"),
-    ):
-        answer = bob.call(*call, json={"project": "other"})
-        assert (answer.status_code, "runs code of ada alone" in answer.text) == (403, True)
-    assert bob.call("GET", f"{url}/{kernel_id}").json()["walls"] == "namespaces"
-    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
-        bob.channels(users.urls[0], kernel_id)
 
 
 def born(channels: Channels) -> str:

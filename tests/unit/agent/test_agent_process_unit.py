@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.agent import kernel_process
 from gateway_ext.agent.credit_file import CreditFile
 from gateway_ext.agent.kernel_log import KernelLog
 from gateway_ext.agent.kernel_process import (
@@ -26,6 +27,7 @@ from gateway_ext.agent.start_document import (
     parse_start_document,
 )
 from gateway_ext.agent.start_files import start_file_variables
+from gateway_ext.agent.walls.places import Walls
 
 
 def raw(directory: Path = Path("/tmp/k"), **changes: Any) -> dict[str, Any]:
@@ -121,6 +123,33 @@ def test_a_path_of_the_host_is_in_the_log_only(caplog: pytest.LogCaptureFixture)
     assert words == "the kernel's own folder cannot be used: No space left on device"
     assert "/host/connection.json" in caplog.text
     assert LaunchError.words(LaunchError("there is no such program")) == "there is no such program"
+
+
+def test_within_walls_a_kernel_sees_its_program_wherever_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "env" / "bin"
+    programs.mkdir(parents=True)
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    (programs / "other-kernel").touch(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    spec = {"argv": ["other-kernel", "/given/script", "-f"]}
+    places = {"hidden": ["/home"], "shown": ["/asked"], "readable": ["/home/ann/java"]}
+
+    def walls(**changes: Any) -> Walls:
+        given = document(tmp_path, kernelspec=spec, walls=places, **changes)
+        found = ConnectionFiles(given, b"key", SocketFolder(tmp_path)).walls()
+        assert found is not None
+        return found
+
+    code = str(Path(kernel_process.__file__).parents[2])
+    named = {"/given/script", "/spec", "/asked", "/home/ann/java", code}
+    needed = {str(programs), str(tmp_path / "env"), *named}
+    assert needed <= set(walls().shown)
+    assert "-f" not in walls().shown
+    assert needed & set(walls().writable) == {"/asked"}
+    # Whoever starts it cannot have shown what they want.
+    assert str(programs) not in walls(environment={"PATH": str(programs)}).shown
 
 
 def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,11 @@ def base(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def done(base: Path, hidden: list[str], *, namespaces: bool = False) -> list[str]:
+def done(
+    base: Path, hidden: list[str], *, shown: Sequence[str] = (), namespaces: bool = False
+) -> list[str]:
     """What was not refused."""
-    arguments = (hidden, [], str(base / "k/own"), namespaces)
+    arguments = (hidden, list(shown), str(base / "k/own"), namespaces)
     code = TRY.replace("ARGUMENTS", repr(arguments)).replace("BASE", repr(str(base)))
     code = code.replace("REPOSITORY", repr(str(REPOSITORY)))
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -93,6 +96,15 @@ def done(base: Path, hidden: list[str], *, namespaces: bool = False) -> list[str
 
 def test_what_is_hidden_is_shut_and_all_else_is_open(base: Path) -> None:
     assert done(base, [str(base / "k")]) == ALLOWED
+    assert (base / "k/other/secret").read_text() == "here"
+
+
+def test_a_home_is_shut_but_for_what_of_it_is_shown_and_not_hidden_there(base: Path) -> None:
+    hidden = [str(base), str(base / "k" / "other")]
+    shut = {"read beside", "write beside"}
+    assert done(base, hidden, shown=[str(base / "k")]) == [
+        one for one in ALLOWED if one not in shut
+    ]
     assert (base / "k/other/secret").read_text() == "here"
 
 
@@ -125,7 +137,14 @@ def test_what_is_left_open_is_all_that_is_beside_what_is_hidden() -> None:
         "/var": ["k", "log"],
     }
     opened = left_open(["/home/ann/fleet", "/var/k"], ["/home/ann/fleet/home", "/usr"], folders.get)
-    assert opened == ["/usr", "/home/bob", "/home/ann/data", "/var/log", "/home/ann/fleet/home"]
+    assert opened == ["/home/ann/data", "/home/ann/fleet/home", "/home/bob", "/usr", "/var/log"]
+    # A home is hidden, and in what of it is shown the fleet's data.
+    nested = left_open(
+        ["/home/ann", "/home/ann/fleet/k"],
+        ["/home/ann/fleet", "/home/ann/fleet/k/own"],
+        {**folders, "/home/ann/fleet": ["code", "k"], "/home/ann/fleet/k": ["own", "other"]}.get,
+    )
+    assert nested == ["/home/ann/fleet/code", "/home/ann/fleet/k/own", "/home/bob", "/usr", "/var"]
     assert left_open([], ["/x"], folders.get) == ["/"]
     # A folder that nobody may list has nothing that is open, but for what is shown.
     assert left_open(["/x/k"], ["/x/k/own"], lambda _: []) == ["/x/k/own"]

@@ -23,9 +23,10 @@ from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from gateway_ext.agent.process_tree import children, descendants
 from gateway_ext.agent.walls import landlock, outside
 from gateway_ext.agent.walls.filter import filter_program
+from gateway_ext.agent.walls.links import program_paths
 from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.order import Order
-from gateway_ext.agent.walls.places import Walls, outermost, to_show
+from gateway_ext.agent.walls.places import Walls, layers, outermost
 from gateway_ext.agent.walls.probe import advice, why_not
 from gateway_ext.agent.walls.read_only import mounted
 from gateway_ext.agent.walls.waiting_process import start_walls
@@ -121,6 +122,43 @@ def test_nothing_can_be_written_where_folders_are_hidden(own: Path) -> None:
         )
         said = run_inside(own, code, hidden=(str(hidden),), shown=(str(hidden / "shown"),))
         assert (said, (hidden / "shown" / "new").read_text()) == ("Read-only file system\n", "x")
+
+
+def test_what_is_hidden_in_a_folder_that_is_shown_stays_hidden_and_links_lead_there(
+    own: Path,
+) -> None:
+    with folder_for_kernels("fleet-home-") as home:
+        for name in ("code/data/k/mine", "code/data/keys", "env/bin", ".ssh"):
+            (home / name).mkdir(parents=True)
+        for name in ("code/seen", "code/data/keys/key", "code/data/k/mine/own", ".ssh/key"):
+            (home / name).write_text("x")
+        os.mkfifo(home / "fifo")
+        (home / "env" / "bin" / "program").write_text("#!/bin/sh\necho ran\n")
+        (home / "env" / "bin" / "program").chmod(0o755)
+        (home / "env" / "pyvenv.cfg").touch()
+        (home / "newest").symlink_to("env")
+        (home / "bin").mkdir()
+        (home / "bin" / "program").symlink_to(home / "newest" / "bin" / "program")
+        program = str(home / "bin" / "program")
+        code = (
+            "import os, subprocess\n"
+            f"os.chdir({str(home)!r})\n"
+            "print(sorted(os.listdir('.')), sorted(os.listdir('code')), os.listdir('code/data'))\n"
+            "print(os.path.exists('code/data/k/mine/own'))\n"
+            f"print(subprocess.run([{program!r}], capture_output=True, text=True).stdout)\n"
+        )
+        said = run_inside(
+            own,
+            code,
+            hidden=(str(home), str(home / "code" / "data")),
+            shown=(
+                str(home / "code"),
+                str(home / "code" / "data" / "k" / "mine"),
+                *program_paths(program),
+            ),
+        )
+    expected = "['bin', 'code', 'env', 'newest'] ['data', 'seen'] ['k']\nTrue\nran\n\n"
+    assert said == expected
 
 
 def test_what_it_leaves_in_tmp_is_in_its_own_folder_and_no_link_leads_out(
@@ -356,9 +394,18 @@ def test_a_program_that_does_not_exist_is_named_as_without_walls(own: Path) -> N
 def test_paths_that_are_hidden_are_shown_as_far_as_nothing_hidden_comes_back() -> None:
     hidden = ["/data", "/tmp"]
     shown = ["/data/k/mine", "/usr/lib", "/tmp/env", "/tmp/env/lib", "/data"]
-    assert to_show(shown, hidden) == ["/data/k/mine", "/tmp/env"]
-    # The folder around a hidden one would bring it back.
-    assert to_show(["/tmp/fleet"], ["/tmp", "/tmp/fleet/data"]) == []
+    changes = [("/data", False), ("/data/k/mine", True), ("/tmp", False), ("/tmp/env", True)]
+    assert layers(hidden, shown) == changes
+    # The folder around a hidden one does not bring it back.
+    hidden = ["/home/ann", "/home/ann/code/data", "/home/ann/.ssh"]
+    shown = ["/home/ann/code", "/home/ann/code/data/k/mine", "/home/ann/code/lib"]
+    assert layers(hidden, shown) == [
+        ("/home/ann", False),
+        ("/home/ann/code", True),
+        ("/home/ann/code/data", False),
+        ("/home/ann/code/data/k/mine", True),
+    ]
+    assert layers(["/a"], ["/a", "/a-b", "/"]) == [("/a", False)]
     assert outermost(["/b/c", "/b", "/bc", "/b/c/d"]) == ["/b", "/bc"]
 
 

@@ -3,7 +3,8 @@
 import uuid
 from datetime import UTC, datetime
 
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.states import KernelState
 

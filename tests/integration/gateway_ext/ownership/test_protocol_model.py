@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection
 
 from gateway_ext.ownership.kernel_events import KernelEvents
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import LEGAL_TRANSITIONS, KernelState

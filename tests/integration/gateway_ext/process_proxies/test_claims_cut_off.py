@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.pool_records import PoolRecords
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.encryption import SecretBox

@@ -65,6 +65,16 @@ class FleetUnderTest:
             for one in shown
         }
 
+    def settled(self) -> dict[str, dict]:
+        """The same once each of them runs, which is a moment after `up` for some."""
+
+        def running() -> dict[str, dict] | None:
+            found = self.processes()
+            runs = all(one["state"] in ("running", "external") for one in found.values())
+            return found if runs else None
+
+        return wait_until("every process runs", running)
+
     def end(self) -> None:
         """Leave nothing behind, whatever the test did."""
         Supervisor(self.data_dir).end()

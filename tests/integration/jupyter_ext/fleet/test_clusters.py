@@ -215,7 +215,7 @@ def test_what_listens_on_the_advertised_address_wants_a_token_or_a_ticket(
 
 
 def test_options_that_cannot_work_change_nothing(clusters: ClusterFleet) -> None:
-    before = clusters.fleet.processes()
+    before = clusters.fleet.settled()
     kept = clusters.fleet.data_dir.settings.read_bytes()
     for arguments, words in (
         (("--kubeconfig", "/nowhere"), "--kubeconfig /nowhere cannot be read"),

@@ -12,6 +12,7 @@ from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.tables import session
 
 PATH = "demo/a.ipynb"
@@ -145,7 +146,7 @@ async def changed(lab: FleetSessionManager, gateways: Gateways) -> tuple[str, st
     page = await open_page(lab)
     first = str(page["kernel"]["id"])
     gateways.run(first)
-    model = await lab.update_session(page["id"], kernel_name="scala")
+    model = await lab.update_session(page["id"], SessionChange(kernel_name="scala"))
     second = str(model["kernel"]["id"])
     assert model["kernel"]["state"] == "launching"
     assert model["former_kernel"] == first

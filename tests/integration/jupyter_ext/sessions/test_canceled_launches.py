@@ -9,6 +9,7 @@ from sqlalchemy import update
 from tornado import web
 
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.store import endings
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start
@@ -121,7 +122,7 @@ async def test_wherever_a_lab_is_killed_that_leaves_a_launch_no_kernel_ends_that
         dying, step = new_lab(labs[0].database, gateways), step + 1
         kill_at(dying, step)
         try:
-            await dying.update_session(page["id"], kernel_name="scala")
+            await dying.update_session(page["id"], SessionChange(kernel_name="scala"))
             died = False
         except Killed:
             pass
@@ -196,7 +197,8 @@ async def test_a_session_that_has_been_changed_meanwhile_does_not_leave_the_kern
     page = await open_page(labs[0])
     first = gateways.only
     others = [(await open_page(labs[1], OTHER_PAGE))["id"], await sharing(labs[1], first)]
-    second = (await labs[1].update_session(page["id"], kernel_name="scala"))["kernel"]["id"]
+    changed = await labs[1].update_session(page["id"], SessionChange(kernel_name="scala"))
+    second = changed["kernel"]["id"]
     release = partial(endings.release_shared, session_id=page["id"], kernel_id=first)
     assert not await labs[0].run(release)
     assert await listed(labs[0]) == {page["id"]: second, **dict.fromkeys(others, first)}
@@ -211,7 +213,8 @@ async def test_a_cancel_is_refused_if_somebody_gives_the_session_another_kernel_
     cancel = asyncio.ensure_future(refused(labs[0], page["id"], launching=True))
     await gateways.asked.wait()
     gateways.launched.clear()
-    change = asyncio.ensure_future(labs[1].update_session(page["id"], kernel_name="scala"))
+    scala = SessionChange(kernel_name="scala")
+    change = asyncio.ensure_future(labs[1].update_session(page["id"], scala))
     while gateways.calls.count("shutdown") < 2:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     gateways.answers.set()

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from tornado import web
 
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.store import endings, moves, started_kernels
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session, session_kernel
@@ -65,7 +66,7 @@ async def test_a_kernel_whose_process_does_not_come_up_ends_no_earlier_one(
     session_id, first, second = await changed(labs[0], gateways)
     gateways.kernels[second] |= {"state": state, "execution_state": "starting", "launch": None}
     await sweep_of(labs[1]).sweep()
-    model = await labs[1].update_session(session_id, kernel_id=second)
+    model = await labs[1].update_session(session_id, SessionChange(kernel_id=second))
     assert model["former_kernel"] == first
     assert first in gateways.kernels
     gateways.fail(second, "its process has ended 5 times")
@@ -130,7 +131,7 @@ async def test_of_several_changes_in_a_row_the_first_kernel_stays_and_those_betw
     labs: list[FleetSessionManager], gateways: Gateways, fails: bool
 ) -> None:
     session_id, first, _ = await changed(labs[0], gateways)
-    model = await labs[1].update_session(session_id, kernel_name="python")
+    model = await labs[1].update_session(session_id, SessionChange(kernel_name="python"))
     third = model["kernel"]["id"]
     assert model["former_kernel"] == first
     assert set(gateways.kernels) == {first, third}
@@ -150,7 +151,7 @@ async def test_a_kernel_that_begins_to_run_while_another_is_asked_for_is_kept(
     page = await open_page(labs[0])
     first = str(page["kernel"]["id"])
     begins(gateways, first, moment)
-    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    model = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     second = str(model["kernel"]["id"])
     assert gateways.kernels[first]["state"] == "running"
     assert (model["former_kernel"], former_of(labs[1], page["id"])) == (first, first)
@@ -169,7 +170,7 @@ async def test_of_several_changes_in_a_row_the_kernel_that_began_to_run_last_is_
     session_id, _, second = await changed(labs[0], gateways)
     labs[0].close()
     begins(gateways, second, moment)
-    model = await labs[1].update_session(session_id, kernel_name="python")
+    model = await labs[1].update_session(session_id, SessionChange(kernel_name="python"))
     third = model["kernel"]["id"]
     assert (model["former_kernel"], former_of(labs[1], session_id)) == (second, second)
     # As it had run, the one before it had to end.
@@ -190,7 +191,7 @@ async def test_a_kernel_that_began_to_run_ends_if_the_new_one_runs_too(
             gateways.run(each)
 
     gateways.before_shutdown = both_run
-    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    model = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     second = model["kernel"]["id"]
     await until(lambda: list(gateways.kernels) == [second])
     assert await listed(labs[1]) == {page["id"]: second}
@@ -203,7 +204,7 @@ async def test_gateways_of_an_earlier_version_end_the_kernel_that_began_to_run(
     page = await open_page(labs[0])
     gateways.earlier = True
     begins(gateways, page["kernel"]["id"], "as it is ended")
-    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    model = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     assert model["former_kernel"] is None
     assert list(gateways.kernels) == [model["kernel"]["id"]]
 
@@ -212,7 +213,7 @@ async def test_who_chooses_the_earlier_kernel_again_ends_the_launch(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
     session_id, first, _ = await changed(labs[0], gateways)
-    model = await labs[1].update_session(session_id, kernel_id=first)
+    model = await labs[1].update_session(session_id, SessionChange(kernel_id=first))
     assert (model["kernel"]["id"], model["former_kernel"]) == (first, None)
     assert list(gateways.kernels) == [first]
     await sweep_of(labs[1]).sweep()
@@ -227,12 +228,12 @@ async def test_a_failed_kernel_that_is_started_again_takes_the_place_only_when_i
     assert await listed(labs[1]) == {session_id: first}
     # As "Start Again" does it: the kernel is launched again, and the session gets it.
     gateways.kernels[second] |= {"state": "launching", "execution_state": "starting"}
-    model = await labs[0].update_session(session_id, kernel_id=second)
+    model = await labs[0].update_session(session_id, SessionChange(kernel_id=second))
     assert (model["kernel"]["id"], model["former_kernel"]) == (second, first)
     gateways.fail(second, "quota again")
     assert await listed(labs[1]) == {session_id: first}
     # Also if it has failed before the session gets it.
-    model = await labs[0].update_session(session_id, kernel_id=second)
+    model = await labs[0].update_session(session_id, SessionChange(kernel_id=second))
     assert model["kernel"]["reason"] == "quota again"
     assert await listed(labs[1]) == {session_id: first}
     assert first in gateways.kernels
@@ -276,7 +277,7 @@ async def test_the_last_other_session_of_the_earlier_kernel_does_not_end_it(
     first = page["kernel"]["id"]
     other = await open_page(labs[1], PLACEHOLDER)
     gateways.run(first)
-    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    model = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     second = model["kernel"]["id"]
     await labs[1].delete_session(other["id"])
     assert set(gateways.kernels) == {first, second}
@@ -291,7 +292,7 @@ async def test_a_change_survives_a_rename(
     labs[0].close()
     after = "demo/b.ipynb"
     await labs[1].run(partial(moves.move_documents, old=PATH, new=after))
-    await labs[0].update_session(session_id, path=after)
+    await labs[0].update_session(session_id, SessionChange(path=after))
     assert former_of(labs[1], session_id) == first
     gateways.fail(second, "no such image")
     found = await labs[0].find(after)
@@ -313,7 +314,7 @@ async def test_wherever_the_lab_that_made_a_change_is_killed_the_sweep_of_anothe
         dying, step = new_lab(labs[0].database, gateways), step + 1
         kill_at(dying, step)
         try:
-            await dying.update_session(page["id"], kernel_name="scala")
+            await dying.update_session(page["id"], SessionChange(kernel_name="scala"))
             died = False
         except Killed:
             pass
@@ -355,11 +356,11 @@ async def test_a_kernel_that_others_end_as_a_session_gets_it_is_to_be_asked_for_
 
     gateways.before_launch = others_end_it
     with pytest.raises(web.HTTPError, match="try again") as told:
-        await labs[0].update_session(page["id"], kernel_name="scala")
+        await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     assert told.value.status_code == 409
     gateways.before_launch = lambda: None
     assert await listed(labs[1]) == {page["id"]: first}
-    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    model = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     assert model["former_kernel"] == first
 
 
@@ -398,7 +399,7 @@ async def test_many_changes_at_once_leave_the_earlier_kernel_and_one_more(
     session_id, first, _ = await changed(labs[0], gateways)
     names = ["scala", "python", "scala", "python"]
     changes = (
-        labs[number % 2].update_session(session_id, kernel_name=name)
+        labs[number % 2].update_session(session_id, SessionChange(kernel_name=name))
         for number, name in enumerate(names)
     )
     for result in await asyncio.gather(*changes, return_exceptions=True):

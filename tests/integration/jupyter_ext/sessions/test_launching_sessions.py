@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from jupyter_ext.kernels.launches import LaunchFailed, StillLaunching
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
@@ -183,7 +184,7 @@ async def test_a_failed_start_that_no_session_shows_goes_after_a_while(
     failed = gateways.only
     gateways.fail(failed, "no such image")
     # The notebook gets another kernel.
-    changed = await labs[0].update_session(page["id"], kernel_name="scala")
+    changed = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     other = changed["kernel"]["id"]
     gateways.run(other)
     patient = SessionSweep(sessions=labs[0], grace_seconds=60.0)
@@ -201,7 +202,7 @@ async def test_a_kernel_that_ran_and_ended_keeps_its_record(
     page = await open_page(labs[0])
     ended = gateways.only
     gateways.die(ended, "out of memory")
-    changed = await labs[0].update_session(page["id"], kernel_name="scala")
+    changed = await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"))
     gateways.run(changed["kernel"]["id"])
     sweep = SessionSweep(sessions=labs[0], grace_seconds=0.0)
     await sweep.sweep()
@@ -217,7 +218,7 @@ async def test_pages_that_start_a_failed_kernel_again_at_once_get_one(
     gateways.fail(failed, "evicted")
     again = await asyncio.gather(
         *(
-            lab.update_session(page["id"], kernel_name=name)
+            lab.update_session(page["id"], SessionChange(kernel_name=name))
             for lab, page, name in zip(labs, pages, ("python", "python3"), strict=True)
         )
     )
@@ -225,7 +226,7 @@ async def test_pages_that_start_a_failed_kernel_again_at_once_get_one(
     assert kernel_id != failed
     assert gateways.kernels[kernel_id]["state"] == "launching"
     # Who wants another one gets it.
-    third = await labs[0].update_session(pages[0]["id"], kernel_name="scala")
+    third = await labs[0].update_session(pages[0]["id"], SessionChange(kernel_name="scala"))
     assert third["kernel"]["name"] == "scala"
     assert (await labs[1].get_session(pages[1]["id"]))["kernel"]["id"] == kernel_id
 
@@ -238,17 +239,17 @@ async def test_another_kernel_that_is_on_its_way_is_joined_by_the_same_request(
     gateways.run(first)
     labs[0].answer_seconds = 0.0
     with pytest.raises(StillLaunching) as told:
-        await labs[0].update_session(page["id"], kernel_name="scala", wait=True)
+        await labs[0].update_session(page["id"], SessionChange(kernel_name="scala"), wait=True)
     (second,) = set(gateways.kernels) - {first}
     assert told.value.fields["kernel_id"] == second
     asked = gateways.calls.count("model")
     waiting = asyncio.ensure_future(
-        labs[1].update_session(page["id"], kernel_name="scala", wait=True)
+        labs[1].update_session(page["id"], SessionChange(kernel_name="scala"), wait=True)
     )
     # Once to decide, once for the answer: after that it waits for the kernel that it has joined.
     while gateways.calls.count("model") < asked + 2:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
-    other = await labs[1].update_session(page["id"], kernel_name="scala")
+    other = await labs[1].update_session(page["id"], SessionChange(kernel_name="scala"))
     assert other["kernel"]["state"] == "launching"
     gateways.run(second)
     assert (await waiting)["kernel"]["id"] == second
@@ -281,7 +282,7 @@ async def other(
     lab: FleetSessionManager, session_id: str, *, wait: bool = True, kernel_name: str = "scala"
 ) -> dict[str, Any]:
     """The session's other kernel, as a stock client asks for it."""
-    model = await lab.update_session(session_id, kernel_name=kernel_name, wait=wait)
+    model = await lab.update_session(session_id, SessionChange(kernel_name=kernel_name), wait=wait)
     kernel: dict[str, Any] = model["kernel"]
     return kernel
 
@@ -342,7 +343,7 @@ async def test_who_waits_for_another_kernel_that_fails_has_the_earlier_one_if_th
     first = gateways.only
     gateways.run(first)
     changing = asyncio.ensure_future(
-        labs[0].update_session(page["id"], kernel_name="scala", wait=True)
+        labs[0].update_session(page["id"], SessionChange(kernel_name="scala"), wait=True)
     )
     while len(gateways.kernels) < 2:  # noqa: ASYNC110
         await asyncio.sleep(0.005)

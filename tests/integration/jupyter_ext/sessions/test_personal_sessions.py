@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.launch_rules import Choice
+from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.personal_sessions import PersonalSessionManager
 from jupyter_ext.sessions.store import moves, personal_rows
 from jupyter_ext.sessions.sweep import SessionSweep
@@ -60,11 +61,11 @@ async def test_it_ends_when_its_person_moves_another_session_to_its_path(
     first, _, third = [
         await opened(lab, gateways, name) for name in ("a.ipynb", "b.ipynb", "c.ipynb")
     ]
-    await lab.update_session(first["id"], path="demo/b.ipynb")
+    await lab.update_session(first["id"], SessionChange(path="demo/b.ipynb"))
     assert set(gateways.kernels) == {first["kernel"]["id"], third["kernel"]["id"]}
     # Also if that fails at first, which keeps no page from its rename.
     gateways.refusals[third["kernel"]["id"]] = 503
-    renamed = await lab.update_session(first["id"], path="demo/c.ipynb")
+    renamed = await lab.update_session(first["id"], SessionChange(path="demo/c.ipynb"))
     assert (renamed["path"], renamed["kernel"]["id"]) == ("demo/c.ipynb", first["kernel"]["id"])
     assert third["kernel"]["id"] in gateways.kernels
     gateways.refusals.clear()

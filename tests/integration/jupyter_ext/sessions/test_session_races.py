@@ -15,6 +15,7 @@ from tornado import web
 from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.store import endings, leases, moves, session_rows
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
@@ -193,7 +194,7 @@ async def patch_as_a_page_does(
 
     async def patch(lab: FleetSessionManager, **fields: str) -> dict[str, Any]:
         await asyncio.sleep(random.uniform(0, 0.003))
-        return await lab.update_session(session_id, **fields)  # type: ignore[arg-type]
+        return await lab.update_session(session_id, SessionChange(**fields))  # type: ignore[arg-type]
 
     one, two = random.sample(labs, 2)
     return await asyncio.gather(patch(one, path=path), patch(two, name=path.rpartition("/")[2]))
@@ -250,7 +251,7 @@ async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
             placeholder = f"demo/{uuid.uuid4()}"
             made = await lab.create_session(placeholder, path.rpartition("/")[2])
             assert made["path"] == placeholder
-            answer = await lab.update_session(made["id"], path=path)
+            answer = await lab.update_session(made["id"], SessionChange(path=path))
             assert answer["path"] == path
             return answer
 
@@ -321,7 +322,7 @@ async def test_wherever_a_lab_dies_no_kernel_is_left_that_nobody_lists(
         kill_at(dying, step)
         try:
             session = await post(dying)
-            await dying.update_session(session["id"], kernel_name="python3")
+            await dying.update_session(session["id"], SessionChange(kernel_name="python3"))
             await dying.delete_session(session["id"])
             died = False
         except Killed:

@@ -13,7 +13,7 @@ from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel, Secrets
+from gateway_ext.ownership.new_kernel import NewKernel, Secrets
 from gateway_ext.ownership.states import KernelState
 from tests.unit.gateway_ext.sample_record import sample_record
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.kernels.prepared_processes import SIZES_AND_PLACES, prepared_by
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from jupyter_ext.launch_options.properties import PROPERTIES
 
 STOCK = {

@@ -7,7 +7,7 @@ import pytest
 
 from gateway_ext.kernels.kernel_starts import KernelStarts
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS
 from gateway_ext.ownership.states import KernelState

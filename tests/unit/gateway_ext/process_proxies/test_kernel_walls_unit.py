@@ -25,7 +25,8 @@ def program(folder: Path, says: str, code: int = 0) -> str:
 def walls(mode: str, folder: Path, network: str = "host") -> KernelWalls:
     log = logging.getLogger("test-walls")
     own = KernelNetwork(network, [], "", log)
-    return KernelWalls(mode, folder / "kernels", ["/data"], ["/tmp/seen"], own, log)
+    private = ["/home/ann"]
+    return KernelWalls(mode, folder / "kernels", ["/data"], ["/tmp/seen"], own, log, private)
 
 
 def refusing(folder: Path, *reaches: str) -> str:
@@ -53,6 +54,26 @@ def test_without_root_kernels_change_nothing_that_their_user_runs_later(
     monkeypatch.setattr(kernel_walls.os, "geteuid", lambda: euid)
     document = allowed.document("python", {}, uid, tmp_path, {})
     assert document["walls"].get("read_only", False) is read_only
+    # And see nothing of their home, also where Landlock alone hides it.
+    assert ("/home/ann" in document["walls"]["hidden"]) is read_only
+    monkeypatch.setattr(allowed, "_refusal", lambda *arguments: REFUSED)
+    document = allowed.document("python", {}, uid, tmp_path, {})
+    assert ("/home/ann" in document["landlock"]["hidden"]) is read_only
+
+
+def test_what_a_kernelspecs_variables_name_is_shown_and_no_choice_of_whoever_starts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = walls("auto", tmp_path)
+    monkeypatch.setattr(allowed, "_probe", lambda *arguments: "")
+    variables = {
+        "JAVA_HOME": "/home/ann/jdk",
+        "R_LIBS": "/home/ann/r:relative",
+        "LD_LIBRARY_PATH": "/home/ann/lib:${LD_LIBRARY_PATH}:/${WHERE}",
+        "LEVEL": 3,
+    }
+    document = allowed.document("python", {}, 200_000, tmp_path, {"env": variables})
+    assert document["walls"]["readable"] == ["/home/ann/jdk", "/home/ann/r", "/home/ann/lib"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "required"])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_ext.fleet import secret_rotation
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -19,26 +17,6 @@ from jupyter_ext.platform.encryption import new_key
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.tokens import TokenSigner, create_private_key
 from tests.unit.jupyter_ext.fleet.keys_of_a_fleet import SETTINGS, Servers, file_of
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> DataDir:
-    data_dir = DataDir.at(tmp_path / "d")
-    data_dir.create()
-    SecretFiles(data_dir.secrets).create()
-    return data_dir
-
-
-@pytest.fixture
-def files(data_dir: DataDir) -> SecretFiles:
-    return SecretFiles(data_dir.secrets)
-
-
-@pytest.fixture
-def servers(files: SecretFiles, monkeypatch: pytest.MonkeyPatch) -> Servers:
-    servers = Servers(files)
-    monkeypatch.setattr(secret_rotation, "call", servers.call)
-    return servers
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_ext.fleet import kernel_walls
 from jupyter_ext.fleet.command_line import parser
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import (
@@ -19,6 +20,12 @@ from jupyter_ext.fleet.option import yes_or_no
 from jupyter_ext.fleet.settings import Settings
 
 REFUSED = "unshare: Operation not permitted"
+
+
+@pytest.fixture(autouse=True)
+def _no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of a home is said where a test gives the user one."""
+    monkeypatch.setattr(kernel_walls, "homes", list)
 
 
 @pytest.fixture
@@ -47,6 +54,29 @@ def test_up_says_that_one_user_alone_is_served() -> None:
     assert "--trust-everyone" in line
     assert "--only-user" in line
     assert "code of ada alone" in one_user_notice("ada")
+
+
+def test_up_says_whether_kernels_see_the_home_of_their_user(
+    python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_walls, "homes", lambda: ["/home/ann"])
+
+    def last(mode: str, only_user: str | None, as_root: bool = False) -> str:
+        lines = walls_notices(mode, python, as_root=as_root, only_user=only_user)
+        return lines[-1] if lines else ""
+
+    hidden = last("required", None)
+    assert hidden.startswith("Kernels see nothing of your home /home/ann but")
+    assert "--shown-folders" in hidden
+    assert "--only-user" in hidden
+    # Landlock alone hides it where there are no namespaces.
+    assert last("auto", None).startswith("Where Linux has Landlock, kernels see nothing of your")
+    assert last("required", "ada").startswith("Kernels read your home /home/ann, as they are ada's")
+    for mode, as_root in (("none", False), ("required", True)):
+        assert "/home/ann" not in last(mode, None, as_root)
+    # Users of services have none.
+    monkeypatch.setattr(kernel_walls, "homes", list)
+    assert last("required", None) == ""
 
 
 def test_up_fails_where_kernels_must_have_them(python: Path) -> None:

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -27,26 +26,6 @@ from jupyter_ext.platform.tokens import (
     create_private_key,
 )
 from tests.unit.jupyter_ext.fleet.keys_of_a_fleet import SETTINGS, Servers, file_of
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> DataDir:
-    data_dir = DataDir.at(tmp_path / "d")
-    data_dir.create()
-    SecretFiles(data_dir.secrets).create()
-    return data_dir
-
-
-@pytest.fixture
-def files(data_dir: DataDir) -> SecretFiles:
-    return SecretFiles(data_dir.secrets)
-
-
-@pytest.fixture
-def servers(files: SecretFiles, monkeypatch: pytest.MonkeyPatch) -> Servers:
-    servers = Servers(files)
-    monkeypatch.setattr(secret_rotation, "call", servers.call)
-    return servers
 
 
 class Clock:

@@ -1,7 +1,6 @@
 """`down --kernels` waits until clusters have nothing left of the kernels."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,14 +57,6 @@ class Gateways:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> DataDir:
-    data_dir = DataDir.at(tmp_path)
-    data_dir.create()
-    SecretFiles(data_dir.secrets).create()
-    return data_dir
 
 
 def end(data_dir: DataDir, gateways: Gateways, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -12,7 +12,7 @@ from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.pool_claims import FIRST_PAUSE, LONGEST_PAUSE, PoolClaims
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import Secrets
+from gateway_ext.ownership.new_kernel import Secrets
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.back_off import BackOff
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent

@@ -15,7 +15,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.new_kernel import NewKernel
 from gateway_ext.process_proxies.agent_process import AgentStart, LaunchFailed, NoPool
 
 
