@@ -14,6 +14,7 @@ from jupyter_ext.audit.notes import file_object, note
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch
+from jupyter_ext.platform.personal_kernels import MARK
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.patch import SessionChange
 
@@ -64,6 +65,10 @@ class FleetSessionRootHandler(ErrorBody, _SessionBody, SessionRootHandler):
             raise web.HTTPError(400, f"Missing field in JSON data: {missing}")
         kernel = kernel_of(document)
         kernel_id = text(kernel, "id")
+        choice = parse_choice(document, kernel)
+        if choice.only_for_me:
+            # With the mark of gateways, at which labs of the version before make no session.
+            path = path.removeprefix(MARK)
         note(self, **file_object(path))
         model = await manager.open_session(
             path,
@@ -71,7 +76,7 @@ class FleetSessionRootHandler(ErrorBody, _SessionBody, SessionRootHandler):
             type_,
             text(kernel, "name"),
             kernel_id,
-            parse_choice(document, kernel),
+            choice,
             wait=not answers_at_once(self.request),
         )
         note(self, session=model["id"], kernel=(model["kernel"] or {}).get("id"))

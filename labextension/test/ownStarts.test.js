@@ -10,12 +10,14 @@ let requests;
 /** Who has the kernel of the answer alone. */
 let person;
 let status;
+let message;
 let settings;
 
 beforeEach(() => {
   requests = [];
   person = undefined;
   status = null;
+  message = 'no';
   const fetch = async request => {
     const { pathname } = new URL(request.url);
     requests.push([request.method, pathname, JSON.parse((await request.text()) || 'null')]);
@@ -24,7 +26,7 @@ beforeEach(() => {
     const fine = request.method === 'POST' ? 201 : 200;
     return status === null
       ? Response.json(session, { status: fine })
-      : Response.json({ message: 'no' }, { status });
+      : Response.json({ message }, { status });
   };
   settings = ServerConnection.makeSettings({
     baseUrl: 'http://lab/',
@@ -64,8 +66,11 @@ test('who asked for a kernel alone and has it goes on with it', async () => {
   for (const ask of [start, change]) {
     assert.equal((await ask(true)).kernel.id, 'k');
   }
-  const [[, , body]] = requests;
+  const [[, , body], [, , patch]] = requests;
   assert.equal(body.kernel.launch_options.only_for_me, true);
+  // A lab of the version before makes no session in such a project.
+  assert.equal(body.path, '@demo/a.ipynb');
+  assert.equal(patch.path, undefined);
 });
 
 test('who does not ask for a kernel alone gets what the server says', async () => {
@@ -78,6 +83,15 @@ test('who does not ask for a kernel alone gets what the server says', async () =
   }
   const { id } = await SessionAPI.startSession(document, settings);
   assert.equal(id, 's');
+});
+
+test('a lab that knows no kernels of one person is asked again later', async () => {
+  status = 400;
+  message = "'@demo' is not a project name: use up to 63 lower-case letters";
+  await assert.rejects(start(true), error => {
+    assert.match(error.message, /cannot start a kernel only for you/);
+    return error.response.status === 503;
+  });
 });
 
 test('what the server refuses itself is told in its words', async () => {

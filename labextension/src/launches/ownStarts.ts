@@ -5,10 +5,20 @@ interface IAsking {
   readonly kernel?: { readonly launch_options?: { readonly only_for_me?: unknown } } | null;
 }
 
-/** What a model of a session says of its kernel. */
+/** What a model of a session says of its kernel, or an error in place of that. */
 interface IAnswered {
+  readonly message?: string;
   readonly kernel?: { readonly only_for?: unknown } | null;
 }
+
+/**
+ * In front of the path of a session whose user asks for a kernel alone. No project's name has it, so that
+ * a lab of the version before makes no session, which would keep the kernel of all from its end.
+ */
+const MARK = '@';
+
+/** What such a lab says of the path. */
+const NO_PROJECT = /^'@.*is not a project name/;
 
 /** What the page is told in place of a session with a kernel that others use. */
 const REFUSAL = {
@@ -31,13 +41,20 @@ export function ownStarts(fetch: Fetch, user: () => string | null): Fetch {
     if (!isOfSession(request.method, new URL(request.url).pathname)) {
       return fetch(request);
     }
-    const asked = request.clone();
-    const response = await fetch(request);
-    if (!response.ok || !asksForOwn(await asked.text())) {
-      return response;
+    const body = await request.clone().text();
+    if (!asksForOwn(body)) {
+      return fetch(request);
     }
-    const model = (await response.clone().json()) as IAnswered;
-    return hasOwn(model, user()) ? response : Response.json(REFUSAL, { status: 503 });
+    const response = await fetch(
+      request.method === 'POST' ? new Request(request, { body: marked(body) }) : request
+    );
+    // What stands in front of the labs may answer with a page of its own.
+    const model = (await response
+      .clone()
+      .json()
+      .catch(() => ({}))) as IAnswered;
+    const refused = response.ok ? !hasOwn(model, user()) : NO_PROJECT.test(model.message ?? '');
+    return refused ? Response.json(REFUSAL, { status: 503 }) : response;
   };
 }
 
@@ -52,6 +69,12 @@ function isOfSession(method: string, path: string): boolean {
 export function asksForOwn(body: string): boolean {
   const { kernel } = JSON.parse(body) as IAsking;
   return kernel?.launch_options?.only_for_me === true;
+}
+
+/** The body of such a request, with the mark. */
+function marked(body: string): string {
+  const asked = JSON.parse(body) as { readonly path: string };
+  return JSON.stringify({ ...asked, path: `${MARK}${asked.path}` });
 }
 
 /** Whether nobody but this user has the kernel of a session. */

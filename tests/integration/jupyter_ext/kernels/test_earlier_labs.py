@@ -134,3 +134,30 @@ def test_what_was_said_after_an_earlier_lab_is_in_the_answer(mixed: Mixed) -> No
         assert content["missing"] == []
         assert {record["first"], record["last"]} <= set(content["numbers"])
         assert page.printed(request) == "", "it comes with the answer only"
+
+
+def test_a_kernel_for_one_person_that_an_earlier_lab_refuses_leaves_no_session(
+    mixed: Mixed,
+) -> None:
+    ann = mixed.gateways.client("ann", demo="editor")
+
+    def post(lab: str, path: str, **kernel: Any) -> Any:
+        body = {"path": path, "name": "own.ipynb", "type": "notebook"}
+        body["kernel"] = {"name": "lossless", **kernel}
+        return ann.call("POST", f"{lab}/api/sessions", json=body)
+
+    placeholder = f"demo/{uuid.uuid4()}"
+    assert post(mixed.before, placeholder).status_code == 201
+    before = ann.call("GET", f"{mixed.before}/api/sessions").json()
+    # As a page sends it, whose placeholder is new.
+    fresh = f"demo/{uuid.uuid4()}"
+    refused = post(mixed.before, f"@{fresh}", launch_options={"only_for_me": True})
+    assert (refused.status_code, "'@demo' is not a project name" in refused.text) == (400, True)
+    assert ann.call("GET", f"{mixed.before}/api/sessions").json() == before
+    own = post(mixed.now, f"@{fresh}", launch_options={"only_for_me": True})
+    assert own.status_code == 201, own.text
+    assert (own.json()["path"], own.json()["kernel"]["only_for"]) == (fresh, "ann")
+    assert post(mixed.now, f"@{fresh}").status_code == 400
+    for lab, session in ((mixed.now, own.json()), (mixed.before, before[0])):
+        ended = ann.call("DELETE", f"{lab}/api/sessions/{session['id']}")
+        assert ended.status_code == 204, ended.text
