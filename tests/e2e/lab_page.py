@@ -162,7 +162,7 @@ class LabPage:
         """What of a cell's output is drawn without the page's origin."""
         return self.cell(index).frame_locator(".jp-fleet-OutputFrame > iframe")
 
-    def evaluate(self, index: int, source: str, timeout: float = 30) -> str:
+    def evaluate(self, index: int, source: str, timeout: float = 60) -> str:
         """Run `source` and return its output when its reply is there."""
         self.run(index, source)
         wait_for(f"the reply to {source!r}", lambda: self.has_reply(index), timeout)

@@ -57,7 +57,7 @@ def save_cell(page: LabPage, files: Files, path: str, source: str) -> None:
     page.write(0, source)
     expect(page.cell(0)).to_contain_text(source)
     page.save()
-    wait_for(f"{source!r} to be saved", lambda: cell_of(files, path) == source, 30)
+    wait_for(f"{source!r} to be saved", lambda: cell_of(files, path) == source, 60)
 
 
 def make_conflict(first: LabPage, second: LabPage, files: Files, path: str) -> None:
@@ -77,7 +77,7 @@ def test_revert_loads_the_other_edit(
     expect(bob.dialog).to_contain_text("was saved by ann")
     bob.choose("Revert")
     expect(bob.cell(0)).to_contain_text("from the first")
-    wait_for("the notebook to be clean", lambda: not bob.dirty, 30)
+    wait_for("the notebook to be clean", lambda: not bob.dirty, 60)
     assert cell_of(files, shared_notebook) == "from the first"
     save_cell(bob, files, shared_notebook, "built on the first")
     expect(bob.dialog).to_have_count(0)
@@ -107,7 +107,7 @@ def test_overwrite_replaces_the_other_edit_and_warns_its_author(
 ) -> None:
     make_conflict(ann, bob, files, shared_notebook)
     bob.choose("Overwrite")
-    wait_for("the second edit", lambda: cell_of(files, shared_notebook) == "from the second", 30)
+    wait_for("the second edit", lambda: cell_of(files, shared_notebook) == "from the second", 60)
     save_cell(bob, files, shared_notebook, "from the second again")
     expect(bob.dialog).to_have_count(0)
 
@@ -132,7 +132,7 @@ def test_overwrite_asks_again_when_a_third_edit_came_meanwhile(
     expect(bob.dialog).to_contain_text("File Changed")
     assert cell_of(files, shared_notebook) == "a third edit"
     bob.choose("Overwrite")
-    wait_for("the second edit", lambda: cell_of(files, shared_notebook) == "from the second", 30)
+    wait_for("the second edit", lambda: cell_of(files, shared_notebook) == "from the second", 60)
 
 
 def test_a_text_file_conflicts_and_reverts_alike(
@@ -143,7 +143,7 @@ def test_a_text_file_conflicts_and_reverts_alike(
     expect(bob.editor).to_contain_text("start")
     ann.write_text("from the first")
     ann.save()
-    wait_for("the edit", lambda: files.get(shared_text)["content"] == "from the first", 30)
+    wait_for("the edit", lambda: files.get(shared_text)["content"] == "from the first", 60)
     bob.write_text("from the second")
     bob.save()
     expect(bob.dialog).to_contain_text("File Changed")
@@ -174,7 +174,7 @@ def test_saves_in_quick_succession_do_not_conflict_with_each_other(
         ann.save()
         return bool(files.get(shared_text)["content"] == "edit 4")
 
-    wait_for("the last edit", last_is_saved, 30)
+    wait_for("the last edit", last_is_saved, 60)
     expect(ann.dialog).to_have_count(0)
 
 
@@ -200,7 +200,7 @@ def test_a_save_whose_answer_was_lost_is_no_conflict(
     ann.dialog.locator("button").first.click()
     ann.page.unroute(address)
     ann.save()
-    wait_for("the notebook to be clean", lambda: not ann.dirty, 30)
+    wait_for("the notebook to be clean", lambda: not ann.dirty, 60)
     expect(ann.dialog).to_have_count(0)
     save_cell(ann, files, shared_notebook, "and on")
     expect(ann.dialog).to_have_count(0)

@@ -103,10 +103,13 @@ def test_who_may_no_longer_use_a_kernel_is_told_until_the_right_is_back(
     expect(line(page)).to_have_count(0)
 
 
-def test_who_is_signed_out_signs_in_from_the_line(fleet: Fleet, signed_in: OpenPage) -> None:
-    page = signed_in(fleet.url, fleet.short_token("ann", 25))
-    page.open_path("demo")
-    page.new_notebook()
+def test_who_is_signed_out_signs_in_from_the_line(
+    fleet: Fleet, cut_off: tuple[LabPage, Network]
+) -> None:
+    page, network = cut_off
+    # As if the login had ended, for which other tests wait.
+    page.page.context.clear_cookies()
+    network.close_sockets(code=4401, reason="the login has ended")
     expect(page.dialog).to_contain_text("Sign in again")
     page.choose("Not Now")
     expect(line(page)).to_contain_text("You are signed out. What you run waits until you sign in")
@@ -115,10 +118,10 @@ def test_who_is_signed_out_signs_in_from_the_line(fleet: Fleet, signed_in: OpenP
     line(page).get_by_role("button", name="Sign In").click()
     expect(page.dialog).to_contain_text("Sign in again")
     page.choose("Not Now")
-    page.run(0, "print(6 * 7)")
+    page.run(1, "print(6 * 7)")
     tab = page.page.context.new_page()
     tab.goto(f"{page.url}/login?token={fleet.token('ann')}&next=/login%3Fdone")
-    expect(page.cell(0).locator(".jp-OutputArea-output")).to_have_text("42")
+    expect(page.cell(1).locator(".jp-OutputArea-output")).to_have_text("42")
     expect(line(page)).to_have_count(0)
 
 

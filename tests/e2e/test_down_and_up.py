@@ -24,7 +24,7 @@ def test_notebook_setting_and_kernel_are_back(
     process = kernel_process(model["id"])
     page.save()
     page.choose("Rename and Save")
-    wait_for("the notebook to be saved", lambda: not page.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not page.dirty, 60)
     page.choose_theme("JupyterLab Dark")
 
     fleet.down()

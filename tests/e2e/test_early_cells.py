@@ -82,7 +82,7 @@ def test_cells_of_a_notebook_without_a_kernel_ask_for_one_once(
     expect(ann.dialog).to_contain_text("Select Kernel")
     assert [ann.prompt(i) for i in range(CELLS)] == ["[*]:"] * CELLS
     ann.choose("No Kernel")
-    wait_for("idle prompts", lambda: {ann.prompt(i) for i in range(CELLS)} == {"[ ]:"}, 30)
+    wait_for("idle prompts", lambda: {ann.prompt(i) for i in range(CELLS)} == {"[ ]:"}, 60)
     expect(ann.dialog).to_have_count(0)
     assert posts.count == 0
     assert outputs(ann) == [""] * CELLS

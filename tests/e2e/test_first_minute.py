@@ -69,7 +69,7 @@ def test_plots_widgets_and_packages_work_in_a_notebook_from_elsewhere(
 
     # The kernel still has the widgets when the page is loaded again.
     ann.save()
-    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 60)
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
     ann.wait_for_kernel()

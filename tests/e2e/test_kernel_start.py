@@ -138,7 +138,7 @@ def test_an_interrupt_takes_all_waiting_cells_back_and_cancel_ends_the_start(
     expect(notice(ann)).to_be_hidden()
     expect(waiting(ann)).to_have_count(0)
     assert outputs(ann) == [KEPT] * CELLS
-    wait_for("the kernel to be gone", lambda: not files.kernels(), 30)
+    wait_for("the kernel to be gone", lambda: not files.kernels(), 60)
     expect(ann.dialog).to_have_count(0)
 
 
@@ -179,7 +179,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     # A cell that is run loses nothing either.
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
-    wait_for("the prompt", lambda: ann.prompt(0) == "[7]:", 30)
+    wait_for("the prompt", lambda: ann.prompt(0) == "[7]:", 60)
     assert ann.output(0).strip() == KEPT
 
     slow.open()
@@ -234,7 +234,7 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
 
     change()
     slow.open()
-    wait_for("the earlier kernel to end", lambda: earlier["id"] not in ids(files), 30)
+    wait_for("the earlier kernel to end", lambda: earlier["id"] not in ids(files), 60)
     expect(notice(ann)).to_be_hidden()
     assert ann.evaluate(1, "print('x' in globals())") == "False"
     expect(ann.dialog).to_have_count(0)
@@ -316,7 +316,7 @@ def test_the_kernel_that_was_refused_is_started_again_and_stays_if_it_runs_when_
     expect(notice(ann)).to_be_hidden()
     expect(status(ann)).to_contain_text("| Idle")
     assert ann.evaluate(0, "print(6 * 7)") == "42"
-    wait_for("the earlier kernel to end", lambda: ids(files) == [slow_id], 30)
+    wait_for("the earlier kernel to end", lambda: ids(files) == [slow_id], 60)
     expect(ann.dialog).to_have_count(0)
 
 
@@ -398,7 +398,7 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
     ann.page.route(re.compile(r"/checkpoints(\?|$)"), hold)
     ann.open_path(saved_notebook(files))
     expect(ann.cell(0)).to_be_visible()
-    wait_for("the checkpoints", lambda: held or ann.page.wait_for_timeout(20), 30)
+    wait_for("the checkpoints", lambda: held or ann.page.wait_for_timeout(20), 60)
     ann.choose_in_menu("File", "New Console for")
     console = ann.page.locator(".jp-ConsolePanel")
     expect(console).to_be_visible()
@@ -467,6 +467,6 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
     expect(waiting(ann)).to_have_count(1)
     said.clear()
     refresh()
-    wait_for("the cell", lambda: ann.output(0).strip() == "6", 30)
+    wait_for("the cell", lambda: ann.output(0).strip() == "6", 60)
     expect(notice(ann)).to_be_hidden()
     expect(ann.dialog).to_have_count(0)

@@ -70,4 +70,4 @@ def test_closing_a_document_asks_about_what_was_typed_during_its_save(
     tab.locator(".lm-TabBar-tabCloseIcon").click()
     expect(ann.dialog).to_contain_text("Save your work")
     ann.choose("Save")
-    wait_for("the edit", lambda: text_of(files, path) == "during the save", 30)
+    wait_for("the edit", lambda: text_of(files, path) == "during the save", 60)

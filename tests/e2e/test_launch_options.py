@@ -72,7 +72,7 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
     ann.wait_for_kernel()
     assert ann.evaluate(0, "import os; print(os.environ['MODE'])") == "fast"
     # The earlier kernel ends when this one runs.
-    wait_for("one kernel", lambda: len(files.kernels()) == 1, 30)
+    wait_for("one kernel", lambda: len(files.kernels()) == 1, 60)
     (kernel,) = files.kernels()
     assert kernel["launch_options"] == {
         "memory": "1Gi",

@@ -53,7 +53,7 @@ def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
         (kernel,) = Files(url, token).kernels()
         return datetime.fromisoformat(kernel["cull_at"]) > datetime.fromisoformat(before["cull_at"])
 
-    wait_for("a later end", kept, 20)
+    wait_for("a later end", kept, 60)
     assert page.evaluate(1, "print(x + 1)") == "42"
 
     # Nobody gets a second kernel, and the page says why.

@@ -30,7 +30,7 @@ def test_a_page_outlives_its_login(
         "import os, time; i = 0\n"
         f"while not os.path.exists('{end}'): print('line', i, flush=True); i += 1; time.sleep(0.1)",
     )
-    wait_for("the first line", lambda: "line 0" in page.output(0), 30)
+    wait_for("the first line", lambda: "line 0" in page.output(0), 60)
 
     expect(page.dialog).to_contain_text("Sign in again", timeout=PATIENCE_MS)
     page.page.wait_for_timeout(1000)
@@ -54,10 +54,10 @@ def test_a_page_outlives_its_login(
 
     sign_in(page, "Sign In as ann", ann)
     expect(page.dialog).to_have_count(0, timeout=PATIENCE_MS)
-    wait_for("the edit", lambda: "an edit" in str(files.get(f"demo/{name}")["content"]), 30)
-    wait_for("lines to come on", lambda: lines(page.output(0))[-1] > before + 30, 30)
+    wait_for("the edit", lambda: "an edit" in str(files.get(f"demo/{name}")["content"]), 60)
+    wait_for("lines to come on", lambda: lines(page.output(0))[-1] > before + 30, 60)
     end.touch()
-    wait_for("the reply of the cell", lambda: page.has_reply(0), 30)
+    wait_for("the reply of the cell", lambda: page.has_reply(0), 60)
     printed = lines(page.output(0))
     assert printed == list(range(len(printed))), "each line once and in order"
     assert page.evaluate(1, "print(i)") == str(len(printed))

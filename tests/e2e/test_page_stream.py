@@ -132,8 +132,8 @@ def test_a_cut_of_ten_seconds_loses_and_doubles_nothing(
 
 def test_a_long_message_comes_over_a_slow_line(page: LabPage, cable: Cable) -> None:
     cable.slow(60_000)
-    # 17 s, in which the page hears nothing.
-    page.run(0, "import secrets; print(secrets.token_hex(500_000)); print('all of it')")
+    # 10 s, in which the page hears nothing.
+    page.run(0, "import secrets; print(secrets.token_hex(300_000)); print('all of it')")
     wait_for("the reply", lambda: page.has_reply(0), 3 * BOUND)
     assert page.output(0).strip().endswith("all of it")
     cable.restore()
@@ -208,6 +208,7 @@ def test_a_restart_drops_what_the_kernel_has_not_got(
     assert noted(runs) == ["before", "after"]
 
 
+@pytest.mark.long
 def test_signing_in_again_in_mid_cell_loses_nothing(
     fleet: Fleet, cable: Cable, signed_in: OpenPage, runs: Path
 ) -> None:

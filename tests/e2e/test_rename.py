@@ -29,7 +29,7 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     assert ann.evaluate(1, "print(x + 1)") == "42"
     assert ann.evaluate(2, "print(get_ipython().kernel.ident)") == kernel
     ann.save()
-    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 60)
 
     second = signed_in(lab_urls[1], fleet.token("bob"))
     second.open_path(f"demo/{name}")
@@ -43,7 +43,7 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     moved = f"renamed-{uuid.uuid4().hex[:8]}.ipynb"
     files.rename(f"demo/{name}", f"demo/{moved}")
     second.save()
-    wait_for("the notebook to be saved", lambda: not second.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not second.dirty, 60)
     expect(second.dialog).to_have_count(0)
     expect(second.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")).to_have_text(
         moved
@@ -55,7 +55,7 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     # And goes on there, over the version that it has saved.
     second.write(0, "written once more")
     second.save()
-    wait_for("the notebook to be saved", lambda: not second.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not second.dirty, 60)
     expect(second.dialog).to_have_count(0)
     assert "written once more" in str(files.get(f"demo/{moved}")["content"])
 

@@ -24,7 +24,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     kernel = ann.evaluate(0, "x = 41; print(get_ipython().kernel.ident)")
     ann.save()
     ann.choose("Rename and Save")
-    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 60)
     bob = signed_in(lab_urls[1], fleet.token("bob"))
     bob.open_path(f"demo/{old}/{name}")
     bob.wait_for_kernel()
@@ -51,7 +51,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     # The notebook is saved where it is now, and nowhere else.
     assert ann.evaluate(1, "x + 1") == "42"
     ann.save()
-    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 60)
     expect(ann.dialog).to_have_count(0)
     assert "x + 1" in str(files.get(path)["content"])
     assert bob.evaluate(0, "print(get_ipython().kernel.ident, x)") == f"{kernel} 41"
@@ -65,7 +65,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
 
 def expect_to_be_at(lab: LabPage, files: Files, path: str) -> None:
     expect_tab_of(lab, path)
-    wait_for("the session to follow", lambda: files.session_paths() == [path], 30)
+    wait_for("the session to follow", lambda: files.session_paths() == [path], 60)
 
 
 def expect_tab_of(lab: LabPage, path: str) -> None:

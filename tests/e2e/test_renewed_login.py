@@ -51,7 +51,7 @@ def test_a_page_is_open_for_longer_than_a_token_and_nobody_signs_in_again(
     probe = {"Authorization": f"Bearer {platform.sign('probe', 60)}"}
     for server in (*fleet.processes("lab"), *fleet.processes("gateway")):
         url = f"{server.url}/api/kernels"
-        wait_for("its keys", lambda url=url: requests.get(url, headers=probe).ok, 30)
+        wait_for("its keys", lambda url=url: requests.get(url, headers=probe).ok, 60)
     page = signed_in(fleet.url, platform.sign("ann", LIFE, demo="owner"))
     began = time.monotonic()
     page.open_path("demo")
@@ -66,9 +66,9 @@ def test_a_page_is_open_for_longer_than_a_token_and_nobody_signs_in_again(
     wait_for("the third token", lambda: time.monotonic() - began > 2 * LIFE + 5, 3 * LIFE)
     expect(page.dialog).to_have_count(0)
     before = page.output(0).count("line")
-    wait_for("lines to come on", lambda: page.output(0).count("line") > before + 5, 30)
+    wait_for("lines to come on", lambda: page.output(0).count("line") > before + 5, 60)
     end.touch()
-    wait_for("the reply of the cell", lambda: page.has_reply(0), 30)
+    wait_for("the reply of the cell", lambda: page.has_reply(0), 60)
     assert page.evaluate(1, "print(6 * 7)") == "42"
     assert not page.reloaded
     assert len(platform.asked("POST", "/renew")) >= 2

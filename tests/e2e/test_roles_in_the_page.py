@@ -234,7 +234,7 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     expect(notice).to_be_hidden()
     assert zoe.evaluate(0, "x = 6 * 7; x", timeout=60) == "42"
     zoe.notebook.locator("[data-jp-item-name='save'] jp-button:not([disabled])").click()
-    wait_for("the notebook to be saved", lambda: not zoe.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not zoe.dirty, 60)
     assert "6 * 7" in str(files.get(path)["content"])
     kernels = files.kernels()
 
@@ -261,7 +261,7 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     assert zoe.evaluate(1, "x + 1") == "43"
     assert files.session_paths() == [path]
     zoe.choose_in_menu("Kernel", "Shut Down Kernel$")
-    wait_for("the kernel to end", lambda: not files.kernels(), 30)
+    wait_for("the kernel to end", lambda: not files.kernels(), 60)
     assert not files.session_paths()
 
 
@@ -288,7 +288,7 @@ def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
     yan.open_path(path)
     assert yan.evaluate(0, "x = 41; x") == "41"
     yan.save()
-    wait_for("the notebook to be saved", lambda: not yan.dirty, 30)
+    wait_for("the notebook to be saved", lambda: not yan.dirty, 60)
     yan.write(1, "x + 1")
     yan.mark()
     elsewhere = fleet.token_in("yan", "second=editor")
@@ -326,7 +326,7 @@ def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
     expect(yan.dialog).to_contain_text("before closing?")
     yan.choose("Discard")
     expect(notice).to_be_hidden()
-    wait_for("the copy to be saved", lambda: not yan.dirty, 30)
+    wait_for("the copy to be saved", lambda: not yan.dirty, 60)
     assert "kept = 1" in str(Files(url, elsewhere).get(copy)["content"])
     assert not yan.reloaded
 

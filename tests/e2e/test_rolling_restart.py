@@ -80,14 +80,14 @@ def a_running_cell_outlives(
         1,
         f"while not os.path.exists('{end}'): print('line', i, flush=True); i += 1; time.sleep(0.2)",
     )
-    wait_for("the first line", lambda: "line 0" in page.output(1), 30)
+    wait_for("the first line", lambda: "line 0" in page.output(1), 60)
     change()
     assert not page.has_reply(1)
     seen = lines(page.output(1))[-1]
-    wait_for("lines to come on", lambda: lines(page.output(1))[-1] > seen, 30)
+    wait_for("lines to come on", lambda: lines(page.output(1))[-1] > seen, 60)
     end.touch()
 
-    wait_for("the reply of the cell", lambda: page.has_reply(1), 30)
+    wait_for("the reply of the cell", lambda: page.has_reply(1), 60)
     count = len(lines(page.output(1)))
     assert page.evaluate(2, "print(get_ipython().kernel.ident, i)") == f"{kernel} {count}"
     printed = lines(page.output(1))

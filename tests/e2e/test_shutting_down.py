@@ -70,7 +70,7 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     bob.page.locator(".jp-RunningSessions-shutdownAll", has_text="Shut Down Mine").click()
     expect(bob.dialog).to_contain_text("your kernel")
     bob.choose("Shut Down Mine")
-    wait_for("bob's kernel to end", lambda: living(files) == {"ann"}, 30)
+    wait_for("bob's kernel to end", lambda: living(files) == {"ann"}, 60)
     expect(row(bob, of_bob)).to_have_count(0)
     kernel_menu = bob.open_menu("Kernel").filter(has_text=re.compile("^Shut Down All My Kernels"))
     expect(kernel_menu.locator("xpath=ancestor::li")).to_have_class(re.compile("lm-mod-disabled"))
@@ -104,14 +104,14 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     # What bob decided against is no error.
     assert not errors
     ann.run(3, "import time; time.sleep(600)")
-    wait_for("the cell to run", lambda: ann.prompt(3) == "[*]:", 30)
+    wait_for("the cell to run", lambda: ann.prompt(3) == "[*]:", 60)
     expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Busy")
     bob.choose_in_menu("Kernel", "Interrupt Kernel")
     told = ann.page.locator(".Toastify__toast")
     expect(told.filter(has_text=f"bob interrupted the kernel of {of_ann} at ")).to_be_visible()
     bob.choose_in_menu("Kernel", "Shut Down Kernel$")
     bob.choose("Shut Down")
-    wait_for("ann's kernel to end", lambda: not living(files), 30)
+    wait_for("ann's kernel to end", lambda: not living(files), 60)
     expect(told.filter(has_text=f"bob shut down the kernel of {of_ann} at ")).to_be_visible()
     # Who has done it knows.
     expect(bob.page.locator(".Toastify__toast")).to_have_count(0)
@@ -123,4 +123,4 @@ def test_all_my_kernels_are_listed_before_they_end(ann: LabPage, files: Files) -
     ann.choose_in_menu("Kernel", "Shut Down All My Kernels")
     expect(ann.dialog).to_contain_text(f"{notebook} (demo)")
     ann.choose("Shut Down")
-    wait_for("the kernel to end", lambda: not living(files), 30)
+    wait_for("the kernel to end", lambda: not living(files), 60)

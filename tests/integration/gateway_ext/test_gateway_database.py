@@ -12,7 +12,9 @@ import pytest
 import requests
 
 from tests.integration.gateway_ext.fleet_of_gateways import (
+    Gateways,
     agents_of,
+    gateway_python,
     running_gateways,
     wait_until,
 )
@@ -22,12 +24,25 @@ from tests.servers.mariadb import MariaDB
 
 CALLS = 30
 """More than a gateway has threads for the database."""
+IMPATIENT = """
+from jupyter_ext.database import engine
+engine.RUN_SECONDS = 10.0
+from gateway_ext.__main__ import main
+main()
+"""
+
+
+class ImpatientGateways(Gateways):
+    """They wait 10 s for an answer of a database that hangs instead of 30."""
+
+    def command(self, number: int) -> list[str]:
+        return [gateway_python(), "-c", IMPATIENT]
 
 
 def test_a_database_that_hangs_holds_nobody_for_ever(own_mariadb: MariaDB) -> None:
     """Frozen, as behind a network that loses everything: connections are open, nothing answers."""
     changes = {"FleetGatewayApp": {"drain_seconds": 3.0}}
-    with running_gateways(own_mariadb.url, changes) as gateways:
+    with running_gateways(own_mariadb.url, changes, kind=ImpatientGateways) as gateways:
         client = gateways.client()
         kernel_id = gateways.start_kernel(0)
         url = f"{gateways.urls[0]}/api/kernels"

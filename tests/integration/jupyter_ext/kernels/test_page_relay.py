@@ -91,10 +91,11 @@ def test_two_hundred_cells_sent_in_the_instant_of_a_lab_s_death_run_once(
     send_cells_while_labs_are_killed(fleet, fleet.labs, 200)
 
 
+@pytest.mark.parametrize("kills", [6, pytest.param(12, marks=pytest.mark.long)])
 def test_no_line_is_lost_or_doubled_while_labs_are_killed(
-    fleet: Fleet, bare_labs: BareLabs
+    fleet: Fleet, bare_labs: BareLabs, kills: int
 ) -> None:
-    print_while_labs_are_killed(fleet, bare_labs, 6000, 12)
+    print_while_labs_are_killed(fleet, bare_labs, 500 * kills, kills)
 
 
 def test_lines_and_cells_survive_the_death_of_a_real_lab(fleet: Fleet) -> None:
@@ -161,7 +162,7 @@ def test_who_may_not_use_a_kernel_is_told_so_by_a_close_code(fleet: Fleet) -> No
 
 def test_a_page_s_websocket_ends_with_its_login(fleet: Fleet) -> None:
     with fleet.kernel() as kernel_id:
-        token = fleet.gateways.signer.sign("ada", {"demo": "owner"}, 15)
+        token = fleet.gateways.signer.sign("ada", {"demo": "owner"}, 6)
         socket = dial(fleet.urls[0], kernel_id, Client(token).headers, query())
         assert close_of(socket)[0] == 4401
 

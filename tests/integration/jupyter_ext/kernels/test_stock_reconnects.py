@@ -19,8 +19,6 @@ from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 
 pytestmark = pytest.mark.timeout(180)
 
-LINES = 6000
-
 
 class StockPage(threading.Thread):
     """It has one session, and no numbers: what comes twice it knows by its `msg_id`."""
@@ -93,26 +91,28 @@ def wait_for(condition: Any, page: StockPage) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("kills", [6, pytest.param(12, marks=pytest.mark.long)])
 def test_a_stock_client_gets_every_line_and_the_reply_while_labs_are_killed(
-    fleet: Fleet, bare_labs: BareLabs
+    fleet: Fleet, bare_labs: BareLabs, kills: int
 ) -> None:
+    lines = 500 * kills
     with fleet.kernel() as kernel_id:
         page = StockPage(bare_labs.urls, kernel_id, fleet.gateways.client().headers)
         page.start()
         wait_for(lambda: page.opened, page)
         line = "print(f'<{i}>' + 'x' * 3000, flush=True); time.sleep(0.002)"
-        page.execute(f"import time\nfor i in range({LINES}): {line}")
-        killer, kills = LabKiller(bare_labs), 12
+        page.execute(f"import time\nfor i in range({lines}): {line}")
+        killer = LabKiller(bare_labs)
         for number in range(kills):
-            some = (number + 1) * LINES // (kills + 1)
+            some = (number + 1) * lines // (kills + 1)
             wait_for(lambda some=some: len(set(page.lines)) >= some, page)
             killer.kill(page.lab)
             killer.start_again()
         try:
             wait_for(lambda: page.replies, page)
-            wait_for(lambda: set(page.lines) == set(range(LINES)), page)
+            wait_for(lambda: set(page.lines) == set(range(lines)), page)
             print("doubled", page.doubled, "opened", page.opened)
-            assert len(page.lines) == LINES
+            assert len(page.lines) == lines
             assert page.replies == ["ok"]
         finally:
             page.stop()
