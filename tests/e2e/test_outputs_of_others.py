@@ -308,8 +308,8 @@ def test_the_debugger_renders_variables_without_the_pages_origin(notebook: Kerne
             "    def _repr_mimebundle_(self, **_):\n        return "
             "{'text/html': self._repr_html_(), 'application/vnd.vegalite.v5+json': {}}\n"
             "rich = Rich()\n"
-            "class Marked:\n    def _repr_mimebundle_(self, **_):\n        return {'text/markdown': "
-            "'*marked* <img src=x onerror=alert()>'}\n"
+            "class Marked:\n    def _repr_mimebundle_(self, **_):\n        return "
+            "{'text/markdown': '*marked* <img src=x onerror=alert()>'}\n"
             "marked = Marked()"
         }
     )
