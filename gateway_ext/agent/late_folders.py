@@ -10,7 +10,9 @@ add folders, but run no code.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import inspect
 import os
 import runpy
 import sys
@@ -65,8 +67,23 @@ def run_kernel(module: str) -> None:
     # It keeps what it has parsed there, and loads it as code.
     if (jedi := sys.modules.get("jedi")) is not None and (folder := os.environ.get(SETTINGS)):
         jedi.settings.cache_directory = str(Path(folder) / "jedi")
+    _debug_without_files()
     _come_late(_made_site())
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _debug_without_files() -> None:
+    """pdb runs what is in `.pdbrc` of the home and of the working folder."""
+    import pdb
+
+    init = pdb.Pdb.__init__
+
+    @functools.wraps(init)
+    def init_without_files(self: pdb.Pdb, *args: Any, **kwargs: Any) -> None:
+        chosen = inspect.signature(init).bind(self, *args, **kwargs).arguments
+        init(self, *args, **({} if "readrc" in chosen else {"readrc": False}), **kwargs)
+
+    pdb.Pdb.__init__ = init_without_files  # type: ignore[method-assign]
 
 
 def _made_site() -> Path | None:

@@ -29,7 +29,8 @@ def send_page_policy(
         template = _template(cast(LabServerApp, handler.extensionapp).static_dir)
         scripts = script_sources(origin, folders, template)
     report_uri = url_path_join(handler.base_url, csp_report_uri)
-    handler.set_header("Content-Security-Policy", page_policy(report_uri, origin, scripts))
+    policy = page_policy(report_uri, origin, scripts, frames=page_config.get("fleetFrameUrl", ""))
+    handler.set_header("Content-Security-Policy", policy)
 
 
 _FOLDERS = ("fullStaticUrl", "fullLabextensionsUrl")

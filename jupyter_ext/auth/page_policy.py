@@ -16,7 +16,11 @@ _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def page_policy(
-    report_uri: str, origin: Origin | None = None, scripts: tuple[str, ...] | None = None
+    report_uri: str,
+    origin: Origin | None = None,
+    scripts: tuple[str, ...] | None = None,
+    *,
+    frames: str = "",
 ) -> str:
     """The Content-Security-Policy of JupyterLab's pages; violations are sent to `report_uri`.
 
@@ -27,6 +31,7 @@ def page_policy(
     `'self'` does not mean the websockets of the same host.
     `scripts`: sources of scripts, see `script_sources`; None allows all. Plots and widgets that a
     user has made are scripts in the page.
+    `frames`: the address of another host for frames of outputs, if they have one.
     """
     host = _host_source(origin)
     socket = f" {_SOCKETS[origin[0]]}://{host}" if origin and host else ""
@@ -37,6 +42,8 @@ def page_policy(
             "font-src 'self' data: blob: https:",
             "form-action 'self'",
             "frame-ancestors 'self'",
+            # A file of others that is shown in a frame has this policy as well.
+            f"frame-src 'self' data: blob: https:{f' {frames}' if frames else ''}",
             "img-src 'self' data: blob: https:",
             "manifest-src 'self'",
             # Sanitized HTML of others may have <audio> and <video>.

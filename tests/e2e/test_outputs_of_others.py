@@ -213,6 +213,27 @@ def test_files_that_may_hold_anything_are_text(
     )
 
 
+def test_an_html_file_asks_no_other_port_and_runs_without_the_pages_origin_if_it_is_trusted(
+    fleet: Fleet,
+    files: Files,
+    foreign: ScriptedServer,
+    signed_in: Callable[[str, str], LabPage],
+) -> None:
+    path = f"demo/{uuid.uuid4().hex[:8]}.html"
+    loads = "".join(
+        f"<{tag} src='{foreign.url}/{tag}' autoplay></{tag}>" for tag in ("iframe", "video", "img")
+    )
+    script = f"<p>text</p>{loads}<script>document.body.append(self.origin)</script>"
+    files.save(path, {"type": "file", "format": "text", "content": script})
+    page = signed_in(fleet.url, fleet.token("bob"))
+    page.open_path(path)
+    body = page.page.frame_locator(".jp-HTMLViewer iframe").locator("body")
+    expect(body).to_have_text("text")
+    page.page.get_by_text("Trust HTML").click()
+    expect(body).to_have_text("textnull")
+    assert foreign.requests == []
+
+
 def test_a_console_frames_what_others_run_in_its_kernel(notebook: KernelNotebook) -> None:
     script = "<script>document.body.append(self.origin)</script>"
     notebook.save({"html": f"from IPython.display import HTML\nHTML({script!r})"})

@@ -82,6 +82,10 @@ async def _use(page: Stream) -> None:
     assert await page.run("!true\nprint(2)") == "2\n"
     failed = await page.reply(await page.execute("1 / 0"))
     assert failed["ename"] == "ZeroDivisionError"
+    asked = await page.execute("%debug", allow_stdin=True)
+    await until(lambda: page.of(asked, "input_request"), 30, "the debugger's question")
+    await page.send("stdin", "input_reply", {"value": "q"})
+    assert (await page.reply(asked))["status"] == "ok"
 
 
 def _user_site(prepared: Prepared) -> None:
@@ -96,6 +100,11 @@ def _ipython(prepared: Prepared) -> None:
     prepared.write(profile / "startup" / "00.py", "IPython's startup folder")
     for name in ("ipython_config.py", "ipython_kernel_config.py"):
         prepared.write(profile / name, name)
+
+
+def _debugger(prepared: Prepared) -> None:
+    for folder in (prepared.home, prepared.cwd):
+        folder.joinpath(".pdbrc").write_text(f"!{prepared.trap('.pdbrc')}")
 
 
 def _packages(prepared: Prepared) -> None:
@@ -136,6 +145,7 @@ def _modules() -> list[str]:
 ATTACKS = {
     "the user's own packages": _user_site,
     "IPython's profile": _ipython,
+    "commands of the debugger": _debugger,
     "a module or .pth among packages": _packages,
     "an interpreter in place of that of the packages": _interpreter,
     "programs among packages": _programs,

@@ -22,6 +22,7 @@ def test_pages_load_from_and_send_to_their_own_port_or_by_tls_only() -> None:
         "font-src": "'self' data: blob: https:",
         "form-action": "'self'",
         "frame-ancestors": "'self'",
+        "frame-src": "'self' data: blob: https:",
         "img-src": "'self' data: blob: https:",
         "manifest-src": "'self'",
         "media-src": "'self' data: blob: https:",
@@ -30,6 +31,11 @@ def test_pages_load_from_and_send_to_their_own_port_or_by_tls_only() -> None:
         "worker-src": "'self' blob:",
         "report-uri": "/base/report",
     }
+
+
+def test_frames_of_outputs_may_have_another_host() -> None:
+    policy = directives(page_policy("/report", frames="http://frames.test:8888"))
+    assert policy["frame-src"] == "'self' data: blob: https: http://frames.test:8888"
 
 
 @pytest.mark.parametrize(
