@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,9 @@ class KernelWalls:
 
         Where the system allows namespaces no kernel gets the machine's network unless it is to.
         """
+        refusal = functools.partial(self._refusal, python, environment, uid, folder)
         try:
-            return self._document(python, environment, uid, folder, kernelspec)
+            return self._document(refusal, uid, kernelspec)
         except NotFound as error:
             raise NoWalls(
                 "it is not known what walls the kernel can have, because they could not be tried: "
@@ -75,10 +76,8 @@ class KernelWalls:
 
     def _document(
         self,
-        python: str,
-        environment: Mapping[str, str],
+        refusal: Callable[[Network | None], str],
         uid: int | None,
-        folder: Path,
         kernelspec: Mapping[str, Any],
     ) -> dict[str, Any]:
         if self._mode == "none":
@@ -88,7 +87,6 @@ class KernelWalls:
             networks = self._network.to_try(kernelspec)
         except NetworkImpossible as error:
             raise NoWalls(str(error)) from error
-        refusal = functools.partial(self._refusal, python, environment, uid, folder)
         walls = replace(self._walls, readable=tuple(_named_paths(kernelspec)))
         if uid is None and os.geteuid() != 0:
             # A kernel could change what its user runs later, and is let in wherever they are.
