@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_ext.wire.made_messages import make_message
@@ -18,6 +18,7 @@ from .call_socket import CallSocket
 from .client_messages import ClientMessages
 from .credit_file import waits_for_credit
 from .entry import EVERYBODY, Audience, Entry
+from .held_tasks import HeldTasks
 from .kernel_log import KernelLog
 from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, has_packages
 from .kernel_run import PACKAGES_SECONDS, KernelRun
@@ -76,7 +77,7 @@ class Kernel:
         """Why the users' packages are left out, until a user restarts the kernel."""
         self._changing = asyncio.Lock()
         self._run: KernelRun | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = HeldTasks()
         self._closed = False
         self._starting = False
         self._claimed = asyncio.Event()
@@ -233,8 +234,8 @@ class Kernel:
         self._change(pid=process.pid, execution_state="starting", network=reported)
         # What has ended meanwhile.
         self.reap()
-        run.making_ready = self._spawn(self._make_ready(run))
-        self._spawn(self._watch(run))
+        run.making_ready = self._tasks.start(self._make_ready(run))
+        self._tasks.start(self._watch(run))
 
     async def _make_ready(self, run: KernelRun) -> None:
         """Wait until the kernel can be used, then give it what has waited."""
@@ -307,9 +308,8 @@ class Kernel:
             await self._launch()
 
     def _left_out_reason(self) -> dict[str, str]:
-        if not self._left_out:
-            return {}
-        return {"reason": f"it runs without the project's packages: {self._left_out}"}
+        words = f"it runs without the project's packages: {self._left_out}"
+        return {"reason": words} if self._left_out else {}
 
     async def _end(self, run: KernelRun, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""
@@ -419,9 +419,3 @@ class Kernel:
         for name, value in changes.items():
             setattr(self.state, name, value)
         self._on_state()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
