@@ -104,7 +104,7 @@ class Agent:
             on_claim=self._claim,
         )
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, by: str | None) -> None:
         self.interrupts += 1
 
     def _claim(self, document: Any, epoch: int) -> None:
