@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway_ext.agent.walls.landlock import LEAST, version
 from gateway_ext.agent.walls.network import Network, Reach
-from gateway_ext.agent.walls.places import Walls
+from gateway_ext.agent.walls.places import Walls, is_below
 from gateway_ext.process_proxies.fork_servers import START_FOLDER
 from gateway_ext.process_proxies.kept_answer import KeptAnswer, NotFound
 from gateway_ext.process_proxies.kernel_network import KernelNetwork, NetworkImpossible
@@ -44,10 +44,11 @@ class KernelWalls:
         private: Sequence[str] = (),
     ) -> None:
         """`mode` is one of WALLS; `private` folders are hidden from kernels that run as the
-        gateway's own user, unless that is root."""
+        gateway's own user, unless that is root, or `shown` names them."""
         self._mode = mode
         self._walls = Walls((str(kernels_dir.absolute()), *hidden), tuple(shown))
-        self._private = tuple(private)
+        named = list(map(os.path.realpath, shown))
+        self._private = tuple(path for path in private if not is_below(path, named))
         self._network = network
         self._log = log
         self._refusals: dict[tuple[str, Reach], KeptAnswer] = {}
