@@ -227,8 +227,7 @@ class Kernel:
             self.excess,
         )
         run = self._run = KernelRun(process, channels, with_packages, self._files.written)
-        network = process.network
-        if network is not None:
+        if (network := process.network) is not None:
             network.on_change = lambda reported: self._change(network=reported)
         reported = network and network.as_reported()
         self._change(pid=process.pid, execution_state="starting", network=reported)
