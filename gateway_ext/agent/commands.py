@@ -12,6 +12,7 @@ from jupyter_ext.wire.frames import FrameError, unpack_agent_frame
 from jupyter_ext.wire.messages import MessageError, is_fleet, split_fleet
 
 from .connection import Connection, gateway_urls
+from .held_tasks import HeldTasks
 from .journal import Journal
 from .kernel import Kernel
 from .kernel_process import LaunchError
@@ -66,7 +67,7 @@ class Commands:
         self._on_ticket = on_ticket
         self._on_claim = on_claim
         self._streams: dict[int, Stream] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = HeldTasks()
         sender.on_lost = self._end_lost
         sender.people = lambda: kernel.requests.people
 
@@ -99,9 +100,7 @@ class Commands:
             self._sender.post(_refusal(number, error))
             return
         if work is not None:
-            task = asyncio.create_task(self._finish(number, work))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._finish(number, work))
 
     def _begin(
         self, number: Any, name: Any, frame: dict[str, Any]

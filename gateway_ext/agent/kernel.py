@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_ext.wire.made_messages import make_message
@@ -18,10 +18,11 @@ from .call_socket import CallSocket
 from .client_messages import ClientMessages
 from .credit_file import waits_for_credit
 from .entry import EVERYBODY, Audience, Entry
+from .held_tasks import HeldTasks
 from .kernel_log import KernelLog
 from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, has_packages
 from .kernel_run import PACKAGES_SECONDS, KernelRun
-from .kernel_state import ProcessState, ReportedState, reported_info, short_text, utc_now
+from .kernel_state import ProcessState, ReportedState, short_text, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
 from .orphans import end_orphans, reap_orphans
@@ -76,7 +77,7 @@ class Kernel:
         """Why the users' packages are left out, until a user restarts the kernel."""
         self._changing = asyncio.Lock()
         self._run: KernelRun | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = HeldTasks()
         self._closed = False
         self._starting = False
         self._claimed = asyncio.Event()
@@ -226,15 +227,14 @@ class Kernel:
             self.excess,
         )
         run = self._run = KernelRun(process, channels, with_packages, self._files.written)
-        network = process.network
-        if network is not None:
+        if (network := process.network) is not None:
             network.on_change = lambda reported: self._change(network=reported)
         reported = network and network.as_reported()
         self._change(pid=process.pid, execution_state="starting", network=reported)
         # What has ended meanwhile.
         self.reap()
-        run.making_ready = self._spawn(self._make_ready(run))
-        self._spawn(self._watch(run))
+        run.making_ready = self._tasks.start(self._make_ready(run))
+        self._tasks.start(self._watch(run))
 
     async def _make_ready(self, run: KernelRun) -> None:
         """Wait until the kernel can be used, then give it what has waited."""
@@ -287,13 +287,13 @@ class Kernel:
     async def _start_again(self, run: KernelRun, words: str) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)
         if pause is None:
-            words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
+            words = await self._log.with_last_words(f"{words}, after {LIMIT} restarts in a row")
             await self._dead(words)
             return
         if run.with_packages and not run.info_heard.is_set():
             if run.too_slow:
                 words = f"the kernel did not answer for {PACKAGES_SECONDS:.0f} s"
-            self._left_out = words = await self._with_last_words(f"with them {words}")
+            self._left_out = words = await self._log.with_last_words(f"with them {words}")
         _log.warning("%s; starting it again", words)
         self._change(
             process=ProcessState.RESTARTING,
@@ -306,14 +306,9 @@ class Kernel:
         if not self._closed:
             await self._launch()
 
-    async def _with_last_words(self, words: str) -> str:
-        last_words = await asyncio.to_thread(self._log.last_words)
-        return f"{words}; its last output: {last_words}" if last_words else words
-
     def _left_out_reason(self) -> dict[str, str]:
-        if not self._left_out:
-            return {}
-        return {"reason": f"it runs without the project's packages: {self._left_out}"}
+        words = f"it runs without the project's packages: {self._left_out}"
+        return {"reason": words} if self._left_out else {}
 
     async def _end(self, run: KernelRun, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""
@@ -392,12 +387,13 @@ class Kernel:
             _log.warning("dropped a message on %s whose header cannot be read", channel)
             return
         if session_id == run.channels.own_id:
-            self._answered(run, message_type, parts)
+            if message_type == "kernel_info_reply":
+                self._change(**run.answered(parts))
             return
         if run.expected_end and run.ended_cells.hides(message_type, request, parts[3]):
             return
         if channel == "iopub" and message_type == "status":
-            self._heard_status(run, parts, request)
+            self._heard_status(run, run.heard_status(parts), request)
         run.sent_output.heard(message_type, parts)
         if message_type.endswith("_reply"):
             self._sessions.finished(request)
@@ -406,21 +402,7 @@ class Kernel:
         self._kernel_session = short_text(header.get("session")) or self._kernel_session
         self.requests.received(session_id, channel, message_type, request, parts)
 
-    def _answered(self, run: KernelRun, message_type: str, parts: list[bytes]) -> None:
-        if message_type != "kernel_info_reply":
-            return
-        run.info_heard.set()
-        try:
-            self._change(kernel_info=reported_info(parts[3]))
-        except MessageError as error:
-            _log.warning("the kernel's kernel_info_reply is not reported: %s", error)
-
-    def _heard_status(self, run: KernelRun, parts: list[bytes], request: str) -> None:
-        run.iopub_heard.set()
-        try:
-            heard = short_text(parse_part(parts[3]).get("execution_state"))
-        except MessageError:
-            return
+    def _heard_status(self, run: KernelRun, heard: str, request: str) -> None:
         if heard == "idle":
             self._sessions.finished(request)
         if heard and run is self._run and not run.expected_end:
@@ -436,9 +418,3 @@ class Kernel:
         for name, value in changes.items():
             setattr(self.state, name, value)
         self._on_state()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from pathlib import Path
@@ -57,3 +58,8 @@ class KernelLog:
             self._thread.join(wait)
         lines = [line.strip() for line in self._tail.decode(errors="replace").splitlines()]
         return "\n".join([line for line in lines if line][-3:])[-600:]
+
+    async def with_last_words(self, why: str) -> str:
+        """Why the process has ended, with what it printed last."""
+        last_words = await asyncio.to_thread(self.last_words)
+        return f"{why}; its last output: {last_words}" if last_words else why

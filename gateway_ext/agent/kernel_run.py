@@ -7,12 +7,15 @@ import logging
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
+
+from jupyter_ext.wire.messages import MessageError, parse_part
 
 from .cgroup import memory_cgroup_of, memory_limit_of, oom_kills
 from .ended_cells import EndedCells
 from .kernel_end import is_killed, why_ended
 from .kernel_process import KernelProcess
-from .kernel_state import Busyness
+from .kernel_state import Busyness, reported_info, short_text
 from .memory_limit import MemoryLimit
 from .sent_output import SentOutput
 from .written_file import Unsent, WrittenFile
@@ -62,6 +65,23 @@ class KernelRun:
         """Why we ended it, if we did."""
         self.cgroup = memory_cgroup_of(process.pid)
         self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
+
+    def answered(self, parts: list[bytes]) -> dict[str, Any]:
+        """Take note of its kernel_info_reply; what of the kernel's state that says."""
+        self.info_heard.set()
+        try:
+            return {"kernel_info": reported_info(parts[3])}
+        except MessageError as error:
+            _log.warning("the kernel's kernel_info_reply is not reported: %s", error)
+            return {}
+
+    def heard_status(self, parts: list[bytes]) -> str:
+        """Take note of a status; the execution state that it says, empty if it says none."""
+        self.iopub_heard.set()
+        try:
+            return short_text(parse_part(parts[3]).get("execution_state"))
+        except MessageError:
+            return ""
 
     async def is_heard(self) -> bool:
         """Wait until the kernel answers and its output is heard. False if it has users' packages

@@ -7,14 +7,14 @@ import json
 import logging
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gateway_ext.agent.walls.landlock import LEAST, version
 from gateway_ext.agent.walls.network import Network, Reach
-from gateway_ext.agent.walls.places import Walls
+from gateway_ext.agent.walls.places import Walls, is_below
 from gateway_ext.process_proxies.fork_servers import START_FOLDER
 from gateway_ext.process_proxies.kept_answer import KeptAnswer, NotFound
 from gateway_ext.process_proxies.kernel_network import KernelNetwork, NetworkImpossible
@@ -44,10 +44,11 @@ class KernelWalls:
         private: Sequence[str] = (),
     ) -> None:
         """`mode` is one of WALLS; `private` folders are hidden from kernels that run as the
-        gateway's own user, unless that is root."""
+        gateway's own user, unless that is root, or `shown` names them."""
         self._mode = mode
         self._walls = Walls((str(kernels_dir.absolute()), *hidden), tuple(shown))
-        self._private = tuple(private)
+        named = list(map(os.path.realpath, shown))
+        self._private = tuple(path for path in private if not is_below(path, named))
         self._network = network
         self._log = log
         self._refusals: dict[tuple[str, Reach], KeptAnswer] = {}
@@ -65,8 +66,9 @@ class KernelWalls:
 
         Where the system allows namespaces no kernel gets the machine's network unless it is to.
         """
+        refusal = functools.partial(self._refusal, python, environment, uid, folder)
         try:
-            return self._document(python, environment, uid, folder, kernelspec)
+            return self._document(refusal, uid, kernelspec)
         except NotFound as error:
             raise NoWalls(
                 "it is not known what walls the kernel can have, because they could not be tried: "
@@ -75,10 +77,8 @@ class KernelWalls:
 
     def _document(
         self,
-        python: str,
-        environment: Mapping[str, str],
+        refusal: Callable[[Network | None], str],
         uid: int | None,
-        folder: Path,
         kernelspec: Mapping[str, Any],
     ) -> dict[str, Any]:
         if self._mode == "none":
@@ -88,7 +88,6 @@ class KernelWalls:
             networks = self._network.to_try(kernelspec)
         except NetworkImpossible as error:
             raise NoWalls(str(error)) from error
-        refusal = functools.partial(self._refusal, python, environment, uid, folder)
         walls = replace(self._walls, readable=tuple(_named_paths(kernelspec)))
         if uid is None and os.geteuid() != 0:
             # A kernel could change what its user runs later, and is let in wherever they are.

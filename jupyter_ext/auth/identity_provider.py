@@ -11,8 +11,7 @@ from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
 from tornado import web
 from tornado.websocket import WebSocketHandler
-from traitlets import Bool, Instance, Int, Unicode, default, validate
-from traitlets import Callable as CallableTrait
+from traitlets import Instance, default, validate
 
 from jupyter_ext.audit.audit import record
 from jupyter_ext.audit.audit_event import Outcome
@@ -20,6 +19,7 @@ from jupyter_ext.audit.notes import note
 from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
 from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf, tell_xsrf
+from jupyter_ext.auth.identity_options import IdentityOptions
 from jupyter_ext.auth.lab_secrets import secrets_of, tickets_of
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.login_cookies import LoginCookies
@@ -29,22 +29,20 @@ from jupyter_ext.auth.page_user import check_page_user, page_user
 from jupyter_ext.auth.request_origin import Origin, foreign, origin_of
 from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
-from jupyter_ext.logins.logins import MOST_OF_A_USER, LoginEnded, Logins, LoginsAway
-from jupyter_ext.logins.renewals import Renewals
+from jupyter_ext.logins.logins import LoginEnded, LoginsAway
 from jupyter_ext.logins.sealing import COPY_SECONDS
 from jupyter_ext.logins.session_id import digest_of
-from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.kernel_tickets import (
     KernelTicket,
     TicketError,
     is_ticket,
 )
-from jupyter_ext.platform.rights import Rights, RightsAway
+from jupyter_ext.platform.rights import RightsAway
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.route_table import Call, handler_name
 from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
-from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
+from jupyter_ext.platform.tokens import Identity, TokenError
 
 # The cookie outlives the token, which may be renewed; without it the lab could not tell that the
 # login has expired.
@@ -53,7 +51,7 @@ _COOKIE_SECONDS_AFTER_TOKEN = 30 * 86400.0
 _BIG_BODY = 64 * 1024
 
 
-class FleetIdentityProvider(IdentityProvider):
+class FleetIdentityProvider(IdentityOptions, IdentityProvider):
     """Knows users by the platform's tokens in a header, and by the ID of a login in a cookie.
 
     The login's token is in the labs' database, so every lab knows the user, and the login ends with
@@ -61,73 +59,7 @@ class FleetIdentityProvider(IdentityProvider):
     the token serves for ten minutes.
     """
 
-    public_url = Unicode(
-        config=True,
-        help="The fleet's address in browsers, such as https://fleet.example: for a proxy that "
-        "ends TLS in front of the fleet and does not say so (X-Forwarded-Proto). Calls with a "
-        "login's cookie from pages of another address are refused.",
-    )
-    sign_in_url = Unicode(
-        config=True,
-        help="Where people sign in at the platform. The login page leads there with ?state=… and "
-        "return_to=…; the platform leads back to return_to with a code (docs/protocols.md) and the "
-        "same state.",
-    )
-    allow_token_in_url = Bool(
-        False,
-        config=True,
-        help="Whether every call may carry its token as ?token=…, as desktop editors (VS Code) do "
-        "for websockets. Addresses end up in logs of proxies.",
-    )
-    max_logins = Int(
-        MOST_OF_A_USER,
-        min=1,
-        config=True,
-        help="How many logins each user may have, in all browsers: when another one begins, the "
-        "oldest one ends.",
-    )
-    token_verifier = CallableTrait(
-        config=True, help="Returns the lab's TokenVerifier, which reads keys; the lab sets it."
-    )
-    open_logins = CallableTrait(
-        config=True, help="Makes the Logins for a TokenVerifier and max_logins; the lab sets it."
-    )
-    open_renewals = CallableTrait(
-        config=True, help="Makes the Renewals for a TokenVerifier and Logins; the lab sets it."
-    )
-    open_codes = CallableTrait(config=True, help="Makes the SignInCodes; the lab sets it.")
-    earlier_labs = CallableTrait(
-        config=True,
-        help="An async function that says whether labs of the version before are alive; the lab "
-        "sets it.",
-    )
-    verifier = Instance(TokenVerifier)
-    rights = Instance(Rights)
-    logins = Instance(Logins)
-    renewals = Instance(Renewals)
-    codes = Instance(SignInCodes)
-
     open_requests = Instance(OpenRequests, args=())
-
-    @default("verifier")
-    def _default_verifier(self) -> TokenVerifier:
-        return cast(TokenVerifier, self.token_verifier())
-
-    @default("rights")
-    def _default_rights(self) -> Rights:
-        return Rights(self.verifier.revocations)
-
-    @default("logins")
-    def _default_logins(self) -> Logins:
-        return cast(Logins, self.open_logins(self.verifier, self.max_logins))
-
-    @default("renewals")
-    def _default_renewals(self) -> Renewals:
-        return cast(Renewals, self.open_renewals(self.verifier, self.logins))
-
-    @default("codes")
-    def _default_codes(self) -> SignInCodes:
-        return cast(SignInCodes, self.open_codes())
 
     @default("token")
     def _default_token(self) -> str:

@@ -219,7 +219,11 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     kernel_python = environment("kernel", settings.kernel_env) / "bin" / "python"
     as_root = os.geteuid() == 0
     walls = walls_notices(
-        settings.kernel_walls, kernel_python, as_root=as_root, only_user=settings.only_user
+        settings.kernel_walls,
+        kernel_python,
+        as_root=as_root,
+        only_user=settings.only_user,
+        shown=settings.shown_folders,
     )
     if settings.one_user:
         walls.append(one_user_notice(settings.only_user))

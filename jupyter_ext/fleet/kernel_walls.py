@@ -48,7 +48,12 @@ def runs_code_of_one_user(*, as_root: bool, has_walls: bool, trust_everyone: boo
 
 
 def walls_notices(
-    mode: str, python: Path, *, as_root: bool, only_user: str | None = None
+    mode: str,
+    python: Path,
+    *,
+    as_root: bool,
+    only_user: str | None = None,
+    shown: str | None = None,
 ) -> list[str]:
     """What an operator must know about walls that are not there, and about what these hide."""
     lines = []
@@ -59,9 +64,16 @@ def walls_notices(
             "their temporary files and see each other's processes, and where Linux has no Landlock "
             "they can read each other's memory"
         )
-    if mode != "none" and not as_root and (own := homes()):
+    own = [] if as_root or mode == "none" else homes()
+    if own and not _is_shown(own[0], shown):
         lines.append(home_notice(own[0], only_user, in_namespaces=not why_not))
     return lines
+
+
+def _is_shown(home: str, shown: str | None) -> bool:
+    """Whether `--shown-folders` names a home, or a folder around it."""
+    around = [home, *map(str, Path(home).parents)]
+    return any(os.path.realpath(one) in around for one in (shown or "").split(os.pathsep) if one)
 
 
 def home_notice(home: str, only_user: str | None, *, in_namespaces: bool) -> str:

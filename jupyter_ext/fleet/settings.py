@@ -185,8 +185,9 @@ class Settings:
     only_user: str | None = option(
         None,
         "NAME",
-        "the one user who may run code, on this fleet; '' for whoever starts a kernel first, where "
-        "there is neither root nor a namespace, and otherwise for everybody",
+        "the one user who may run code, on this fleet, and whose kernels read your home unless you "
+        "are root; '' for whoever starts a kernel first, where there is neither root nor a "
+        "namespace, and otherwise for everybody",
         unset="",
     )
     kernel_network: str = option(

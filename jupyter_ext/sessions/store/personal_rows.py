@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store.session_rows import Session, get_session
+from jupyter_ext.sessions.store.session_rows import Session, get_session, new_session
 from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import personal_session
 
@@ -98,17 +98,7 @@ def new_row(
     connection: Connection, document: Document, username: str, shown: str, name: str
 ) -> Session:
     """A session that is not written yet, under ids of its own."""
-    return Session(
-        id=str(uuid.uuid4()),
-        kernel_id=str(uuid.uuid4()),
-        project=document.project,
-        path=document.path,
-        shown_path=shown,
-        name=name,
-        type=document.type,
-        username=username,
-        created=now_utc(connection),
-    )
+    return new_session(connection, str(uuid.uuid4()), document, shown, name, username)
 
 
 def change(connection: Connection, old: Session, new: Session) -> str | None:

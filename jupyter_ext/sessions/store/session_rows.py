@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -150,7 +150,22 @@ def add_session(
     awaited: bool = False,
 ) -> Session:
     """Insert a session under a new id."""
-    new = Session(
+    unwritten = new_session(connection, kernel_id, document, shown_path, name, username)
+    new = replace(unwritten, awaited=awaited)
+    connection.execute(insert(session).values(document=document.key, **vars(new)))
+    return new
+
+
+def new_session(
+    connection: Connection,
+    kernel_id: str,
+    document: Document,
+    shown_path: str,
+    name: str,
+    username: str,
+) -> Session:
+    """A session that is not written yet, under a new id."""
+    return Session(
         id=str(uuid.uuid4()),
         kernel_id=kernel_id,
         project=document.project,
@@ -160,10 +175,7 @@ def add_session(
         type=document.type,
         username=username,
         created=now_utc(connection),
-        awaited=awaited,
     )
-    connection.execute(insert(session).values(document=document.key, **vars(new)))
-    return new
 
 
 def change_session(connection: Connection, old: Session, new: Session) -> None:

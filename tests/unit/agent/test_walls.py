@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import errno
 import json
 import os
-import select
 import signal
 import socket
-import struct
 import sys
-from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
-from gateway_ext.agent.process_tree import children, descendants
 from gateway_ext.agent.walls import landlock, outside
-from gateway_ext.agent.walls.filter import filter_program
 from gateway_ext.agent.walls.links import program_paths
-from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.order import Order
-from gateway_ext.agent.walls.places import Walls, layers, outermost
-from gateway_ext.agent.walls.probe import advice, why_not
+from gateway_ext.agent.walls.places import Walls
 from gateway_ext.agent.walls.read_only import mounted
 from gateway_ext.agent.walls.waiting_process import start_walls
-from gateway_ext.agent.walls.way_out import WayOut
 from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.unit.agent.inside_walls import run_inside, start_inside
 
@@ -55,29 +42,6 @@ def call(*arguments):
     return errno.errorcode.get(ctypes.get_errno(), "")
 print(json.dumps([call(*numbers) for numbers in NUMBERS]))
 """
-
-
-_REFUSED: list[str] = []
-"""Once it was tried: why this machine allows no walls, empty if it does."""
-
-
-@pytest.fixture(autouse=True)
-def _adopting() -> Iterator[None]:
-    """As agents are, we are the parent of what loses its own."""
-    adopt_orphans()
-    yield
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    folder = tmp_path / "k" / "mine"
-    folder.mkdir(parents=True)
-    if not _REFUSED:
-        _REFUSED.append(why_not(folder))
-    if _REFUSED[0]:
-        pytest.skip(_REFUSED[0])
-    return folder
 
 
 def looked(own: Path, **places: tuple[str, ...]) -> dict[str, Any]:
@@ -270,15 +234,6 @@ def test_cgroups_can_be_read_and_not_written(own: Path) -> None:
     assert run_inside(own, code) == "True set()\n"
 
 
-def test_places_are_read_from_the_table_of_mounts() -> None:
-    table = (
-        "22 21 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
-        "26 25 0:24 /a /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-        "27 25 0:25 / /mnt/with\\040space rw - ext4 /dev/sda rw\n"
-    )
-    assert mounted(table) == ["/sys", "/sys/fs/cgroup/memory", "/mnt/with space"]
-
-
 def test_what_its_user_could_change_is_read_only_but_for_what_is_the_kernels(
     own: Path, tmp_path: Path
 ) -> None:
@@ -389,175 +344,3 @@ def test_a_killed_first_process_takes_the_program_with_it(own: Path) -> None:
 def test_a_program_that_does_not_exist_is_named_as_without_walls(own: Path) -> None:
     with pytest.raises(FileNotFoundError):
         start_inside(own, ["no-such-program"])
-
-
-def test_paths_that_are_hidden_are_shown_as_far_as_nothing_hidden_comes_back() -> None:
-    hidden = ["/data", "/tmp"]
-    shown = ["/data/k/mine", "/usr/lib", "/tmp/env", "/tmp/env/lib", "/data"]
-    changes = [("/data", False), ("/data/k/mine", True), ("/tmp", False), ("/tmp/env", True)]
-    assert layers(hidden, shown) == changes
-    # The folder around a hidden one does not bring it back.
-    hidden = ["/home/ann", "/home/ann/code/data", "/home/ann/.ssh"]
-    shown = ["/home/ann/code", "/home/ann/code/data/k/mine", "/home/ann/code/lib"]
-    assert layers(hidden, shown) == [
-        ("/home/ann", False),
-        ("/home/ann/code", True),
-        ("/home/ann/code/data", False),
-        ("/home/ann/code/data/k/mine", True),
-    ]
-    assert layers(["/a"], ["/a", "/a-b", "/"]) == [("/a", False)]
-    assert outermost(["/b/c", "/b", "/bc", "/b/c/d"]) == ["/b", "/bc"]
-
-
-@pytest.mark.parametrize("raw", [[], {"hidden": "/x"}, {"shown": ["relative"]}, {"hidden": [1]}])
-def test_walls_that_cannot_be_meant_are_refused(raw: Any) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        Walls.from_json(raw)
-
-
-def test_the_setting_that_refuses_walls_is_named() -> None:
-    restricted = {
-        "user.max_user_namespaces": "63000",
-        "kernel.apparmor_restrict_unprivileged_userns": "1",
-    }
-    assert "apparmor_restrict_unprivileged_userns" in advice(restricted)
-    assert "max_user_namespaces" not in advice(restricted)
-    assert "user.max_user_namespaces" in advice({"user.max_user_namespaces": "0"})
-    assert "seccomp profile" in advice({"user.max_user_namespaces": "63000"})
-
-
-def decided(program: bytes, architecture: int, number: int, first: int = 0) -> int:
-    """What a filter answers to a system call, by the rules of BPF that it uses."""
-    data = {0: number, 4: architecture, 16: first}
-    steps = list(struct.iter_unpack("=HBBI", program))
-    place = loaded = 0
-    while True:
-        code, if_true, if_false, value = steps[place]
-        place += 1
-        if code == 0x20:
-            loaded = data[value]
-        elif code == 0x06:
-            return int(value)
-        else:
-            is_true = {0x15: loaded == value, 0x25: loaded > value, 0x45: bool(loaded & value)}
-            place += if_true if is_true[code] else if_false
-
-
-@pytest.mark.parametrize(
-    ("machine", "architecture", "clone", "unshare", "socket_call"),
-    [("x86_64", 0xC000003E, 56, 272, 41), ("aarch64", 0xC00000B7, 220, 97, 198)],
-)
-def test_the_filter_of_each_machine_refuses_what_it_should(
-    machine: str, architecture: int, clone: int, unshare: int, socket_call: int
-) -> None:
-    program = filter_program(machine)
-    allowed, eperm, enosys = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
-
-    def answer(number: int, first: int = 0) -> int:
-        return decided(program, architecture, number, first)
-
-    assert answer(clone, signal.SIGCHLD) == allowed
-    # A thread's flags.
-    assert answer(clone, 0x3D0F00) == allowed
-    for kind in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):
-        assert answer(clone, kind | signal.SIGCHLD) == eperm
-    assert answer(unshare) == eperm
-    assert answer(425) == answer(435) == enosys
-    here = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
-    assert {answer(socket_call, family) for family in here} == {allowed}
-    others = {answer(socket_call, family) for family in range(46) if family not in here}
-    assert others == {0x50000 | errno.EAFNOSUPPORT}
-    # openat2, faccessat2, landlock_create_ruleset
-    assert {answer(number) for number in (437, 439, 444)} == {allowed}
-    # 32-bit calls.
-    assert decided(program, 0x40000003, 1) == eperm
-
-
-def test_a_machine_without_a_list_is_named() -> None:
-    with pytest.raises(OSError, match="mips"):
-        filter_program("mips")
-
-
-@pytest.fixture
-def with_a_way(own: Path) -> Network:
-    network = Network(Reach.INTERNET)
-    if reason := why_not(own, network):
-        pytest.skip(reason)
-    return network
-
-
-def _children_named(name: str, parent: int) -> list[int]:
-    """The processes below another one whose commands begin so, without those of a moment."""
-    found = []
-    for process in descendants(parent):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(name.encode()):
-                found.append(process.pid)
-    return found
-
-
-def test_a_network_of_its_own_has_a_loopback_and_nothing_else(own: Path) -> None:
-    code = (
-        "import os, socket\n"
-        "print([line.split()[0] for line in open('/proc/net/dev').readlines()[2:]])\n"
-        "server = socket.create_server((socket.gethostname(), 0))\n"
-        "print(socket.create_connection(server.getsockname()).fileno() > 0)\n"
-        "try: socket.create_connection(('192.0.2.1', 80))\n"
-        "except OSError as error: print(error.strerror)\n"
-    )
-    argv = [sys.executable, "-c", code]
-    status, text = start_inside(own, argv, network=Network(Reach.NONE)).end()
-    assert (status, text) == (0, "['lo:']\nTrue\nNetwork is unreachable\n")
-
-
-def test_the_way_to_the_internet_ends_with_the_program(own: Path, with_a_way: Network) -> None:
-    code = (
-        "import time\n"
-        "while 'eth0' not in open('/proc/net/route').read(): time.sleep(0.01)\n"
-        "print(open('/proc/net/dev').read().count('eth0'), flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    inside = start_inside(own, [sys.executable, "-c", code], network=with_a_way)
-    assert os.read(inside.output, 1) == b"1"
-    # pasta has processes of its own for a moment.
-    mine = children(os.getpid())
-    (way_out,) = [pid for pid in _children_named("pasta", os.getpid()) if pid in mine]
-    os.kill(inside.first.pid, signal.SIGKILL)
-    inside.end()
-    assert os.WTERMSIG(os.waitpid(way_out, 0)[1]) == signal.SIGKILL
-
-
-def test_it_ends_with_a_killed_agent(own: Path, with_a_way: Network) -> None:
-    ready, said = os.pipe()
-    agent = os.fork()
-    if not agent:
-        try:
-            adopt_orphans()
-            start_inside(own, ["sleep", "600"], network=with_a_way)
-            os.write(said, b".")
-            signal.pause()
-        finally:
-            os._exit(1)
-    os.close(said)
-    try:
-        assert os.read(ready, 9) == b"."
-        # With the first process and the program; pasta has processes of its own for a moment.
-        names = ("jupyter-fleet-walls", "sleep", "pasta")
-        found = {name: _children_named(name, agent) for name in names}
-        assert all(found.values()), found
-        below = []
-        for pid in chain.from_iterable(found.values()):
-            with contextlib.suppress(ProcessLookupError):
-                below.append(os.pidfd_open(pid))
-    finally:
-        os.kill(agent, signal.SIGKILL)
-        os.waitpid(agent, 0)
-    for process in below:
-        assert select.select([process], [], [], 20)[0]
-        os.close(process)
-
-
-def test_where_pasta_is_missing_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_ext.agent.walls.way_out.PROGRAMS", "/nowhere")
-    with pytest.raises(OSError, match="passt"):
-        WayOut.fork(Network(Reach.INTERNET), own_resolver=True)

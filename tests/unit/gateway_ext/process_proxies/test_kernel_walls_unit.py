@@ -22,11 +22,11 @@ def program(folder: Path, says: str, code: int = 0) -> str:
     return str(file)
 
 
-def walls(mode: str, folder: Path, network: str = "host") -> KernelWalls:
+def walls(mode: str, folder: Path, network: str = "host", shown: str = "/tmp/seen") -> KernelWalls:
     log = logging.getLogger("test-walls")
     own = KernelNetwork(network, [], "", log)
     private = ["/home/ann"]
-    return KernelWalls(mode, folder / "kernels", ["/data"], ["/tmp/seen"], own, log, private)
+    return KernelWalls(mode, folder / "kernels", ["/data"], [shown], own, log, private)
 
 
 def refusing(folder: Path, *reaches: str) -> str:
@@ -59,6 +59,19 @@ def test_without_root_kernels_change_nothing_that_their_user_runs_later(
     monkeypatch.setattr(allowed, "_refusal", lambda *arguments: REFUSED)
     document = allowed.document("python", {}, uid, tmp_path, {})
     assert ("/home/ann" in document["landlock"]["hidden"]) is read_only
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_hidden"), [("/home/ann", False), ("/home", False), ("/home/ann/data", True)]
+)
+def test_a_home_that_an_operator_shows_is_not_hidden(
+    shown: str, is_hidden: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = walls("auto", tmp_path, shown=shown)
+    monkeypatch.setattr(allowed, "_probe", lambda *arguments: "")
+    monkeypatch.setattr(kernel_walls.os, "geteuid", lambda: 1000)
+    document = allowed.document("python", {}, None, tmp_path, {})
+    assert ("/home/ann" in document["walls"]["hidden"]) is is_hidden
 
 
 def test_what_a_kernelspecs_variables_name_is_shown_and_no_choice_of_whoever_starts_it(

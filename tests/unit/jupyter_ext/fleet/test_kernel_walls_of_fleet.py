@@ -61,8 +61,10 @@ def test_up_says_whether_kernels_see_the_home_of_their_user(
 ) -> None:
     monkeypatch.setattr(kernel_walls, "homes", lambda: ["/home/ann"])
 
-    def last(mode: str, only_user: str | None, as_root: bool = False) -> str:
-        lines = walls_notices(mode, python, as_root=as_root, only_user=only_user)
+    def last(
+        mode: str, only_user: str | None, as_root: bool = False, shown: str | None = None
+    ) -> str:
+        lines = walls_notices(mode, python, as_root=as_root, only_user=only_user, shown=shown)
         return lines[-1] if lines else ""
 
     hidden = last("required", None)
@@ -74,6 +76,8 @@ def test_up_says_whether_kernels_see_the_home_of_their_user(
     assert last("required", "ada").startswith("Kernels read your home /home/ann, as they are ada's")
     for mode, as_root in (("none", False), ("required", True)):
         assert "/home/ann" not in last(mode, None, as_root)
+    for shown, is_said in (("/data:/home/ann", False), ("/home", False), ("/home/ann/x", True)):
+        assert ("/home/ann" in last("required", None, shown=shown)) is is_said
     # Users of services have none.
     monkeypatch.setattr(kernel_walls, "homes", list)
     assert last("required", None) == ""
