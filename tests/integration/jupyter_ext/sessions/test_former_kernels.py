@@ -371,11 +371,11 @@ async def test_a_session_whose_new_kernel_ends_as_it_gets_it_keeps_the_one_that_
     session_id, _, second = await changed(labs[0], gateways)
     gateways.run(second)
     await until(lambda: list(gateways.kernels) == [second])
-    wanted = {"kernel_name": "python"}
+    wanted = SessionChange(kernel_name="python")
     if chosen:
         third = await labs[0].kernel_manager.launch(kernel_name="python")
         gateways.run(third["id"])
-        wanted = {"kernel_id": third["id"]}
+        wanted = SessionChange(kernel_id=third["id"])
     run = labs[1].run
 
     async def and_it_ends(function: Any, **named: Any) -> Any:
@@ -387,7 +387,7 @@ async def test_a_session_whose_new_kernel_ends_as_it_gets_it_keeps_the_one_that_
 
     labs[1].run = and_it_ends  # type: ignore[method-assign]
     with pytest.raises(web.HTTPError) as told:
-        await labs[1].update_session(session_id, **wanted)  # type: ignore[arg-type]
+        await labs[1].update_session(session_id, wanted)
     assert told.value.status_code == (400 if chosen else 409)
     assert await listed(labs[0]) == {session_id: second}
     assert (list(gateways.kernels), former_of(labs[0], session_id)) == ([second], None)
