@@ -4,6 +4,8 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
+from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
+
 from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
@@ -65,6 +67,7 @@ class KernelStarts:
         spec = await self._launches.processes.kernelspec(new.kernel_name)
         asked = new
         new = await self._rules.decided(new, spec)
+        self._check_alone(new.personal, spec)
         await valid()
         agent_key = secrets.token_bytes(32)
         claimed = None
@@ -99,6 +102,7 @@ class KernelStarts:
         stored = await self._records.secrets(record.kernel_id)
         if stored is None:
             return
+        self._check_alone(record.personal, spec)
         options = await self._rules.again(record, stored, spec)
         agent_key = secrets.token_bytes(32)
         try:
@@ -114,6 +118,11 @@ class KernelStarts:
             self._launches.begin(
                 launched, spec, agent_key, environment, options, prepared_by=stored.prepared_by
             )
+
+    def _check_alone(self, personal: bool, spec: KernelSpec) -> None:
+        why_shared = self._launches.processes.why_shared(spec) if personal else ""
+        if why_shared:
+            raise Refusal(400, why_shared)
 
     async def until_running(self, kernel_id: str, deadline: float) -> KernelRecord:
         """Waits for a launch, here or elsewhere, until then by the loop's clock; raises Refusal if

@@ -8,6 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
+    RemoteMappingKernelManager,
+)
 from enterprise_gateway.services.processproxies.processproxy import (  # type: ignore[import-untyped]
     BaseProcessProxyABC,
 )
@@ -159,6 +162,12 @@ class AgentProcessProxy(BaseProcessProxyABC):
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """Raises KernelspecUnusable; `config` is of the kernelspec's process proxy."""
         return
+
+    @classmethod
+    def why_shared(cls, manager: RemoteMappingKernelManager) -> str:
+        """Why nobody can have a kernel alone: what keeps it from the code of other people. Empty if
+        its person can. `manager` is the gateway's."""
+        return ""
 
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
         """Decides the names of what will be launched, before anything is; may add to `env`. Raises

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteKernelManager,
+    RemoteMappingKernelManager,
 )
 from tornado import web
 
@@ -68,6 +69,11 @@ _NOT_FINAL = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING"}
 _PAUSE_SECONDS = 0.2
 _SUBMITTING = "spark-submit is running"
 _LAUNCH_TAG = "fleet-launch-"
+_ONE_USER = (
+    "nobody can have a kernel alone here: on this YARN all kernels are one user's, so that what"
+    " other people run can read them. Start one that does not run on YARN, or ask an operator for"
+    " YarnCluster.impersonation"
+)
 
 
 class YarnAgentProxy(ClusterAgentProxy):
@@ -107,6 +113,12 @@ class YarnAgentProxy(ClusterAgentProxy):
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """See the base class."""
         kernel_command(kernelspec, config, in_spark=True)
+
+    @classmethod
+    def why_shared(cls, manager: RemoteMappingKernelManager) -> str:
+        """See the base class."""
+        cluster: YarnCluster = manager.cluster(YarnCluster)
+        return "" if cluster.impersonation else _ONE_USER
 
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
         """See the base class."""

@@ -140,6 +140,8 @@ class LaunchRules:
             # The operator may have allowed it just now.
             rules = await self.of(kernel_name, project, fresh=True)
             problem = _problem(choice, rules)
+        if choice.only_for_me and rules.get("why_shared"):
+            raise web.HTTPError(400, rules["why_shared"])
         if choice.only_for_me and not rules.get("personal"):
             raise web.HTTPError(
                 503,

@@ -26,6 +26,7 @@ class LaunchOptionsHandler(FleetHandler):
         manager = self.manager
         meant = await manager.meant_name(name)
         spec = await manager.launches.processes.kernelspec(meant)
+        why_shared = manager.launches.processes.why_shared(spec)
         effective = await manager.launch_rules.effective(project, meant, spec)
         self.answer(
             {
@@ -34,7 +35,8 @@ class LaunchOptionsHandler(FleetHandler):
                 "schema": effective.schema,
                 "defaults": effective.defaults,
                 # What gateways of the version before do not say, and cannot do.
-                "personal": True,
+                "personal": not why_shared,
+                "why_shared": why_shared,
                 "client_envs": list(self.settings["eg_client_envs"]),
             }
         )

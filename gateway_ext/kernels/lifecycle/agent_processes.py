@@ -125,6 +125,11 @@ class AgentProcesses:
             return False
         return proxy_class.MAY_OUTLIVE_ITS_CLUSTER
 
+    def why_shared(self, spec: KernelSpec) -> str:
+        """Why nobody can have a kernel of this kernelspec alone; empty if people can. Raises
+        Refusal (400) if it starts no agents."""
+        return agent_proxy_class(proxy_stanza(spec)[0]).why_shared(self._manager)
+
     async def learn(self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]) -> None:
         """Records what an agent reports of its own process, if the gateway that started it ended
         too early. Without it no gateway could detect that the agent has died."""

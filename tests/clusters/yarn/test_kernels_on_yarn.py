@@ -6,6 +6,7 @@ import threading
 
 from tests.clusters.yarn.yarn_fleet import SECONDS, YarnFleet
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.integration.gateway_ext.process_proxies.cluster_fleet import refused_alone
 
 PID = "import os; print(os.getpid())"
 SPARK_JOB = "print(spark.range(1000).selectExpr('sum(id)').first()[0])"
@@ -75,3 +76,7 @@ def test_the_resource_manager_is_restarted_under_a_kernel(fleet: YarnFleet) -> N
     wait_until(lambda: fleet.model(kernel_id)["execution_state"] == "idle", SECONDS)
     fleet.end(kernel_id)
     wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)
+
+
+def test_nobody_has_a_kernel_alone_where_all_applications_are_one_users(fleet: YarnFleet) -> None:
+    assert fleet.yarn.applications(refused_alone(fleet, "spark")) == []

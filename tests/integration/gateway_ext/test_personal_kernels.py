@@ -14,6 +14,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     kill_container,
     wait_until,
 )
+from tests.integration.gateway_ext.tries_at_kernels import statuses
 
 
 def start(gateways: Gateways, client: Client, project: str = "@demo", **body: Any) -> str:
@@ -27,25 +28,6 @@ def start(gateways: Gateways, client: Client, project: str = "@demo", **body: An
 def run(gateways: Gateways, client: Client, kernel_id: str, code: str, number: int = 0) -> str:
     with client.channels(gateways.urls[number], kernel_id) as channels:
         return channels.run(code)
-
-
-def statuses(gateways: Gateways, client: Client, kernel_id: str) -> dict[str, int]:
-    """What somebody is answered who tries everything that leaves the kernel as it is."""
-    url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
-    fleet = f"{gateways.urls[0]}/api/fleet/kernels/{kernel_id}"
-    found = {
-        "get": client.call("GET", url).status_code,
-        "interrupt": client.call("POST", f"{url}/interrupt").status_code,
-        "restart": client.call("POST", f"{url}/restart").status_code,
-        "events": client.call("GET", f"{fleet}/events").status_code,
-        "owner": client.call("GET", f"{fleet}/owner").status_code,
-    }
-    try:
-        client.channels(gateways.urls[0], kernel_id).close()
-        found["channels"] = 101
-    except websocket.WebSocketBadStatusException as error:
-        found["channels"] = error.status_code
-    return found
 
 
 def listed(gateways: Gateways, client: Client, query: str) -> list[str]:

@@ -127,6 +127,19 @@ class KernelFleet:
         assert answer.status_code == 204, answer.text
 
 
+def refused_alone(fleet: KernelFleet, name: str) -> str:
+    """Nobody is offered a kernel alone by this kernelspec, nor gets one; the id of one that was
+    asked for."""
+    ann, url = fleet.gateways.client("ann", demo="editor"), fleet.gateways.urls[0]
+    rules = f"{url}/api/fleet/kernelspecs/{name}/launch-options?project=demo"
+    assert ann.call("GET", rules).json()["personal"] is False
+    body = {"name": name, "project": "@demo", "kernel_id": str(uuid.uuid4())}
+    answer = ann.call("POST", fleet.url(0), json=body)
+    assert (answer.status_code, "alone" in answer.text) == (400, True)
+    assert ann.call("GET", fleet.url(0, body["kernel_id"])).status_code == 404
+    return body["kernel_id"]
+
+
 class ClusterFleet(KernelFleet):
     """The gateways and their scripted clusters."""
 

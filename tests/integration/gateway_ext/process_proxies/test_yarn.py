@@ -13,6 +13,7 @@ from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import (
     OURS,
     ClusterFleet,
+    refused_alone,
 )
 from tests.servers.scripted_http import Answer
 from tests.servers.yarn_resource_manager import not_found
@@ -75,6 +76,12 @@ def test_a_kernel_in_an_application(fleet: ClusterFleet) -> None:
     assert first["applicationTags"] != second["applicationTags"]
     fleet.end(kernel_id)
     wait_until(lambda: ended(fleet, kernel_id))
+
+
+def test_nobody_has_a_kernel_alone_where_all_applications_are_one_users(
+    fleet: ClusterFleet,
+) -> None:
+    assert fleet.yarn.of_kernel(refused_alone(fleet, "yarn")) == []
 
 
 def test_a_kernelspec_of_enterprise_gateway(fleet: ClusterFleet) -> None:

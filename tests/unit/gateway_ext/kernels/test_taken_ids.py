@@ -26,12 +26,13 @@ def starts(present: KernelRecord | None) -> KernelStarts:
     async def get(kernel_id: str) -> KernelRecord | None:
         return present
 
+    processes = SimpleNamespace(kernelspec=none, why_shared=lambda spec: "")
     unused = dict.fromkeys(("links", "board", "door"), cast(Any, None))
     return KernelStarts(
         records=cast(Any, SimpleNamespace(insert_launching=none, get=get)),
         membership=cast(Any, SimpleNamespace(takes_kernels=True)),
         rules=cast(Any, SimpleNamespace(decided=same)),
-        launches=cast(Any, SimpleNamespace(processes=SimpleNamespace(kernelspec=none))),
+        launches=cast(Any, SimpleNamespace(processes=processes)),
         pools=cast(Any, SimpleNamespace(claim=none)),
         limits=lambda: NO_LIMITS,
         find=cast(Any, None),

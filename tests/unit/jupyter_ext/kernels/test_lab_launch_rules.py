@@ -158,6 +158,17 @@ def test_a_kernel_for_one_person_is_asked_of_no_gateway_that_would_start_one_for
         parse_choice({"launch_options": {"only_for_me": 1}})
 
 
+def test_a_kernel_for_one_person_is_refused_in_the_gateways_words() -> None:
+    class SharedGateways(Gateways):
+        async def call(self, method: str, path: str) -> Any:
+            rules = await super().call(method, path)
+            return {**rules, "personal": False, "why_shared": "all can read it"}
+
+    with pytest.raises(web.HTTPError, match="all can read it") as error:
+        check(SharedGateways(4), parse_choice({"launch_options": {"only_for_me": True}}))
+    assert error.value.status_code == 400
+
+
 def test_kernels_for_one_person_are_offered_where_there_are_some() -> None:
     async def shown(known: bool) -> Any:
         return offered(await rules_of(PersonalGateways(known)).of("python3", "demo"))
