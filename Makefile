@@ -197,7 +197,8 @@ unit-kernel: install $(DEV)
 		tests/unit/agent tests/unit/kernel_tools tests/unit/protocol tests/unit/xgb_ray
 
 .PHONY: test
-test: test-install ## install what tests need and run every check
+test: ## install what tests need and run every check
+	@$(MAKE) --jobs 3 test-install
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	if ! $(MAKE) --jobs 4 --keep-going --output-sync=target $(SUITES) 2>&1 | tee "$$said"; then \
 		printf '\nwhat failed:\n'; \
