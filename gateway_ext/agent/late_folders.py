@@ -80,8 +80,9 @@ def _debug_without_files() -> None:
 
     @functools.wraps(init)
     def init_without_files(self: pdb.Pdb, *args: Any, **kwargs: Any) -> None:
-        chosen = inspect.signature(init).bind(self, *args, **kwargs).arguments
-        init(self, *args, **({} if "readrc" in chosen else {"readrc": False}), **kwargs)
+        if "readrc" not in inspect.signature(init).bind(self, *args, **kwargs).arguments:
+            kwargs["readrc"] = False
+        init(self, *args, **kwargs)
 
     pdb.Pdb.__init__ = init_without_files  # type: ignore[method-assign]
 
