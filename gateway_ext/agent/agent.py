@@ -119,6 +119,7 @@ class Agent:
 
     async def run(self) -> None:
         """Start the kernel and serve; returns when kernel and directory are gone."""
+        self._kernel.build_walls()
         await self._open_call_socket()
         work = [
             asyncio.create_task(self._kernel.start()),
