@@ -46,7 +46,8 @@ from .walls.waiting_process import WaitingProcess
 _log = logging.getLogger("fleet.agent")
 
 _STATE_SECONDS = 0.02
-"""Changes of state within this time are reported together."""
+"""Changes of state within this time are reported together, but for what becomes of the process:
+whoever starts a kernel waits for that."""
 _ACTIVITY_SECONDS = 10.0
 """How often a change is reported if only the time of the last activity has changed."""
 _SESSION_SECONDS = 3600.0
@@ -110,7 +111,7 @@ class Agent:
         self._handover: list[str] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._told: dict[str, object] = {}
-        self._telling: asyncio.TimerHandle | None = None
+        self._telling: asyncio.Handle | None = None
         self._ended = asyncio.Event()
         self._reason = ""
         self._at_once = False
@@ -119,6 +120,7 @@ class Agent:
 
     async def run(self) -> None:
         """Start the kernel and serve; returns when kernel and directory are gone."""
+        self._kernel.build_walls()
         await self._open_call_socket()
         work = [
             asyncio.create_task(self._kernel.start()),
@@ -224,8 +226,12 @@ class Agent:
         return best(self._with_ticket, self._in_link)
 
     def _state_changed(self) -> None:
-        if self._telling is None:
-            loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if self._told.get("process") != self._kernel.state.process.value:
+            if self._telling is not None:
+                self._telling.cancel()
+            self._telling = loop.call_soon(self._tell)
+        elif self._telling is None:
             self._telling = loop.call_later(_STATE_SECONDS, self._tell)
 
     def _tell(self) -> None:

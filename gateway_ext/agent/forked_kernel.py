@@ -17,11 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .late_folders import MODULES, import_what_kernels_import, run_kernel
 from .shown_process import show_as
-from .standard_files import read_nothing, take_output
+from .standard_files import read_nothing
 from .start_document import StartDocument, needs_new_process
 from .walls.confinement import confine
-from .walls.first_process import go_inside
-from .walls.order import receive_order
+from .walls.first_process import wait_for_order
 from .walls.waiting_process import WaitingProcess
 
 _PR_SET_PDEATHSIG = 1
@@ -67,20 +66,15 @@ def _wait_and_run(control: socket.socket, agent: int) -> None:
     die_with_parent(agent)
     # The agent's start document may still be there to be read.
     read_nothing()
-    order = receive_order(control, announced=import_what_kernels_import)
-    if order is None:
-        os._exit(1)
     os.umask(0o077)
-    take_output(order.output)
-    walls = order.walls
-    if walls is not None and walls.namespaces:
-        go_inside(control, walls, order.own).started()
+    order, report = wait_for_order(control, announced=import_what_kernels_import)
+    if report is not None:
+        report.started()
     else:
         if not order.keep_process_group:
             os.setsid()
-        if walls is not None:
-            confine(walls, order.own)
-    control.close()
+        if order.walls is not None:
+            confine(order.walls, order.own)
     os.chdir(order.cwd)
     argv = order.argv
     take_environment(argv, order.environment)

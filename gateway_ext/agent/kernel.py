@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import signal
@@ -20,7 +21,13 @@ from .credit_file import waits_for_credit
 from .entry import EVERYBODY, Audience, Entry
 from .held_tasks import HeldTasks
 from .kernel_log import KernelLog
-from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, has_packages
+from .kernel_process import (
+    ConnectionFiles,
+    KernelProcess,
+    LaunchError,
+    build_ahead,
+    has_packages,
+)
 from .kernel_run import PACKAGES_SECONDS, KernelRun
 from .kernel_state import ProcessState, ReportedState, short_text, utc_now
 from .leases import make_leases_folder
@@ -91,6 +98,19 @@ class Kernel:
 
     # -- life ---------------------------------------------------------------------------------
 
+    def build_walls(self) -> None:
+        """Have the walls of the first process built, if there is one that waits to become the
+        kernel and it is known what kernel that is; to be called once, before `start`. Blocks a
+        little."""
+        if self._forked is None or self._document.pooled:
+            return
+        # What is wrong with the place of the sockets `start` says.
+        with contextlib.suppress(OSError):
+            walls = self._files.walls()
+            build_ahead(self._forked, self._document.directory, walls, self._limit)
+        # What it starts may not be reaped until it has become the kernel.
+        self._starting = self._forked.is_building
+
     async def start(self) -> None:
         """Start the first process; if that is not possible the state says why. A kernel that is
         nobody's waits for `claim`."""
@@ -103,9 +123,8 @@ class Kernel:
         """The kernel is somebody's now, as the document says, and `start` goes on. `fork` says
         whether the process that waits for it can become it."""
         self._document = document
-        if not fork and self._forked is not None:
-            self._forked.dismiss()
-            self._forked = None
+        if not fork:
+            self._dismiss()
         self.state.last_activity = utc_now()
         self._change(pooled=False, process=ProcessState.STARTING, execution_state="starting")
         self._claimed.set()
@@ -140,6 +159,7 @@ class Kernel:
         async with self._changing:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
+            await asyncio.to_thread(self._dismiss)
             await end_orphans(self._own_pids)
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
 
@@ -191,6 +211,11 @@ class Kernel:
         run.end_reason = reason
         run.process.signal(signal.SIGKILL)
         return True
+
+    def _dismiss(self) -> None:
+        forked, self._forked = self._forked, None
+        if forked is not None:
+            forked.dismiss()
 
     async def _launch(self) -> None:
         try:
@@ -328,6 +353,7 @@ class Kernel:
 
     async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
+        await asyncio.to_thread(self._dismiss)
         self._messages.abort_waiting(self._kernel_session, next_process=False)
         await end_orphans(self._own_pids)
         self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)

@@ -38,7 +38,7 @@ from .walls.confinement import confine
 from .walls.fallback import as_machine_allows, without_way
 from .walls.links import program_paths
 from .walls.network import REACH, WHY, Network, network_variables
-from .walls.order import Order
+from .walls.order import Order, Place
 from .walls.outside import FIRST_PROCESS, EndedInside, FirstProcess
 from .walls.places import Walls, needed_by_python
 from .walls.waiting_process import WaitingProcess, start_walls
@@ -256,6 +256,19 @@ def _run_outside(order: Order) -> int:
     return process.pid
 
 
+def build_ahead(
+    forked: WaitingProcess, own: Path, walls: Walls | None, limit: MemoryLimit | None
+) -> None:
+    """Have the walls built, under `limit`, while what `KernelProcess.start` needs is made ready;
+    nothing without namespaces. `own` is the kernel's folder."""
+    walls = as_machine_allows(walls)
+    if walls is None or not walls.namespaces:
+        return
+    if limit is not None:
+        limit.apply(forked.pid)
+    forked.build(Place(walls, own))
+
+
 class KernelProcess:
     """One process of the kernel, in the process group that `process_group` describes."""
 
@@ -368,7 +381,7 @@ class KernelProcess:
     async def _become(
         cls, waiting: WaitingProcess, order: Order, limit: MemoryLimit | None
     ) -> KernelProcess:
-        if limit is not None:
+        if limit is not None and not waiting.is_building:
             limit.apply(waiting.pid)
         network = None if order.walls is None else order.walls.network
         told = replace(order, environment=order.environment | network_variables(network))

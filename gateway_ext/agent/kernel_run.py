@@ -26,7 +26,8 @@ _log = logging.getLogger("fleet.agent")
 PACKAGES_SECONDS = 30.0
 """A kernel with packages that users installed is ended after this time without an answer and
 started without them: one of them may block when it is imported."""
-_NUDGE_SECONDS = 0.3
+_NUDGE_SECONDS = (0.02, 0.04, 0.08, 0.16, 0.3)
+"""How long to wait for the status of each of the agent's own requests, and of all that follow."""
 _NUDGES = 100
 """After this time a kernel that sends nothing on iopub counts as running anyway. On a machine that
 starts many kernels it can take seconds until iopub is connected; what the kernel prints before that
@@ -97,9 +98,10 @@ class KernelRun:
             )
         except TimeoutError:
             return False
-        for _ in range(_NUDGES):
+        for number in range(_NUDGES):
+            seconds = _NUDGE_SECONDS[min(number, len(_NUDGE_SECONDS) - 1)]
             try:
-                await asyncio.wait_for(self.iopub_heard.wait(), _NUDGE_SECONDS)
+                await asyncio.wait_for(self.iopub_heard.wait(), seconds)
                 break
             except TimeoutError:
                 self.channels.request("shell", "kernel_info_request", {})

@@ -38,12 +38,23 @@ _IMPORTED_BY_KERNELS = (
     "IPython.core.completerlib",
     "IPython.core.debugger",
     "IPython.core.guarded_eval",
+    "IPython.core.magics.basic",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
+    "faulthandler",
     "jedi",
     "pexpect",
+    "sqlite3",
+    "tornado.platform.asyncio",
+    "gateway_ext.agent.ending_kernel",
+    "gateway_ext.agent.kept_output",
+    "gateway_ext.agent.text_packer",
+    "gateway_ext.agent.written_output",
+    "gateway_ext.kernel_tools.fleet_magic",
+    "gateway_ext.kernel_tools.pip_magic",
 )
-"""What ipykernel imports until it has answered its first requests, some of it from functions."""
+"""What ipykernel imports until it has answered its first requests, some of it from functions, and
+what of ours `python_kernel` does."""
 
 
 def import_what_kernels_import() -> None:

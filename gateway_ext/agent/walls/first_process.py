@@ -3,15 +3,12 @@
     agent (outside) -> a process that goes in and ends -> the first process -> the kernel
 
 The agent becomes the first process's parent: its number, its end and its exit code are what the
-agent sees of the kernel. Each side tells the other in lines of JSON, on the socket on which the
-kernel's order came:
-
-- from inside: `{"pid": N}`, the first process's number outside; with a way to the internet also
-  `"way_out": N`, the number of that, `"own_resolver"`, `"refused"`, the machine's public addresses,
-  and three descriptors: a pipe with what the way says, the user and the network namespace;
-  `{"started": true}`; when the kernel has ended `{"ended": S}`, its wait status; or `{"error":
-  words, "errno": N}` instead, with `"way_out": true` if all that cannot be had is that way;
-- from the agent: one byte, once the process in between has ended.
+agent sees of the kernel. It is told in lines of JSON, on the socket on which the kernel's order or
+place comes: `{"pid": N}`, the first process's number outside; with a way to the internet also
+`"way_out": N`, the number of that, `"own_resolver"`, `"refused"`, the machine's public addresses,
+and three descriptors: a pipe with what the way says, the user and the network namespace;
+`{"started": true}`; when the kernel has ended `{"ended": S}`, its wait status; or `{"error": words,
+"errno": N}` instead, with `"way_out": true` if all that cannot be had is that way.
 """
 
 from __future__ import annotations
@@ -20,18 +17,21 @@ import contextlib
 import errno
 import json
 import os
+import select
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from gateway_ext.agent.shown_process import show_as
+from gateway_ext.agent.standard_files import take_output
 
 from .confinement import confine
 from .filter import filter_program
 from .namespaces import build, enter, leave_the_rest
 from .network import Reach
+from .order import Order, Place, receive
 from .own_network import Outside, set_up
 from .places import Walls
 from .system_calls import (
@@ -44,7 +44,6 @@ from .system_calls import (
 )
 from .way_out import NoWayOut, WayOut, making_a_way
 
-GO = b"g"
 SHOWN = "jupyter-fleet-walls"
 """The command of the first process, in `ps`."""
 _NEVER_STARTED = 127
@@ -67,11 +66,31 @@ class Report:
         os.close(self._descriptor)
 
 
-def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
+def wait_for_order(
+    control: socket.socket, announced: Callable[[], None]
+) -> tuple[Order, Report | None]:
+    """The order, in the process that is to become the kernel: with namespaces another one, inside
+    of them, which starts the kernel with the report. Where the place comes first, the walls are
+    there before the order is. Ends if no order comes. `announced` as in `receive`."""
+    told, report = receive(control, announced), None
+    if isinstance(told, Place):
+        report = _go_inside(control, told)
+        told = receive(control, announced)
+    if not isinstance(told, Order):
+        os._exit(1)
+    take_output(told.output)
+    if report is None and told.place is not None:
+        report = _go_inside(control, told.place)
+    control.close()
+    return told, report
+
+
+def _go_inside(control: socket.socket, place: Place) -> Report:
     """Build the walls around this process, which has one thread. Returns in another process, in
-    which the kernel is to run; `own` is its folder."""
+    which the kernel is to run."""
+    walls, own = place.walls, place.own
     network, way_out = walls.network, None
-    outside = None if network is None else Outside.look()
+    outside, spaces = None if network is None else Outside.look(), list[int]()
     try:
         enter()
         if outside is not None and network is not None and network.reach is Reach.INTERNET:
@@ -80,26 +99,26 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
         leave_the_rest(network=network is not None)
         if way_out is not None:
             way_out.give_network()
+            # The first process, which has the same mounts, soon changes what /proc is; and the
+            # agent could not open those of a process that hides its memory.
+            paths = (f"/proc/self/ns/{kind}" for kind in ("user", "net"))
+            spaces += [os.open(path, os.O_RDONLY) for path in paths]
+        agent, between = os.pidfd_open(os.getppid()), os.pidfd_open(os.getpid())
         first = os.fork()
     except OSError as error:
         _give_up(control, error)
     if first:
-        _tell_of_itself(control, first, way_out, outside)
+        _tell_of_itself(control, first, way_out, outside, spaces)
         os._exit(0)
+    for descriptor in spaces:
+        os.close(descriptor)
     # The number that the agent signals is that of the group.
     os.setsid()
-    if control.recv(1) != GO:
-        os._exit(1)
-    # Not before: the end of the process in between would have been that of the parent.
-    end_with_parent(signal.SIGKILL)
-    with contextlib.suppress(BlockingIOError):
-        if not control.recv(1, socket.MSG_DONTWAIT):
-            # The agent had ended by then.
-            os._exit(1)
     try:
         build(walls, own, {} if outside is None else outside.name_files())
         if network is not None and outside is not None:
             set_up(network, outside)
+        _become_child(agent, between)
         if way_out is not None:
             with making_a_way():
                 way_out.start()
@@ -108,7 +127,6 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
         hide_memory()
         kernel = os.fork()
         if not kernel:
-            control.close()
             os.close(read)
             hide_memory(False)
             let_go_of_rights(walls, own)
@@ -122,6 +140,19 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     no_new_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _wait(control, read, kernel)
+
+
+def _become_child(agent: int, between: int) -> None:
+    """Wait until the process in between has ended; end with the agent from then on. Both are
+    descriptors, which are closed."""
+    # Not before: its end would have been that of the parent.
+    select.select([between], [], [])
+    end_with_parent(signal.SIGKILL)
+    if select.select([agent], [], [], 0)[0]:
+        # It had ended by then.
+        os._exit(1)
+    os.close(agent)
+    os.close(between)
 
 
 def let_go_of_rights(walls: Walls, own: Path) -> None:
@@ -155,7 +186,11 @@ def _give_up(control: socket.socket, error: OSError) -> NoReturn:
 
 
 def _tell_of_itself(
-    control: socket.socket, first: int, way_out: WayOut | None, outside: Outside | None
+    control: socket.socket,
+    first: int,
+    way_out: WayOut | None,
+    outside: Outside | None,
+    spaces: Sequence[int],
 ) -> None:
     words: dict[str, object] = {"pid": first}
     descriptors: list[int] = []
@@ -163,8 +198,6 @@ def _tell_of_itself(
         words["way_out"] = way_out.pid
         words["own_resolver"] = outside.own_resolver
         words["refused"] = [*map(str, outside.public())]
-        # Only now: the agent could not open those of a process that hides its memory.
-        spaces = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "net"))
         descriptors = [way_out.errors, *spaces]
     with contextlib.suppress(OSError):
         socket.send_fds(control, [_line(words)], descriptors)

@@ -16,6 +16,19 @@ _NOTHING_YET = bytes(_SIZE)
 
 
 @dataclass(frozen=True)
+class Place:
+    """The walls that the kernel is to be in, with namespaces; `own` is its folder."""
+
+    walls: Walls
+    own: Path
+
+    def send(self, control: socket.socket) -> None:
+        """Raises OSError if nobody is there."""
+        message = json.dumps([self.walls.as_json(), str(self.own)]).encode()
+        control.sendall(len(message).to_bytes(_SIZE, "big") + message)
+
+
+@dataclass(frozen=True)
 class Order:
     """How to become the kernel. `output` is the descriptor that it writes to, `own` the kernel's
     folder. Without namespaces it leads a session of its own, unless it is to stay in the agent's
@@ -28,6 +41,13 @@ class Order:
     own: Path
     keep_process_group: bool = False
     walls: Walls | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where the kernel is to be; None without namespaces."""
+        if self.walls is None or not self.walls.namespaces:
+            return None
+        return Place(self.walls, self.own)
 
     def send(self, control: socket.socket) -> None:
         """Raises OSError if nobody is there."""
@@ -43,17 +63,20 @@ def announce_order(control: socket.socket) -> None:
     control.sendall(_NOTHING_YET)
 
 
-def receive_order(control: socket.socket, announced: Callable[[], None]) -> Order | None:
-    """The order; None if none will come. `announced` is called when one was announced."""
+def receive(control: socket.socket, announced: Callable[[], None]) -> Order | Place | None:
+    """The next that is told, which is an order or, before that, a place; None if nothing will come.
+    `announced` is called when an order was announced."""
     while True:
         size, descriptors, _, _ = socket.recv_fds(control, _SIZE, 1)
         if size != _NOTHING_YET:
             break
         announced()
-    if not descriptors:
+    if not size:
         return None
-    with control.makefile("rb") as stream:
-        raw: list[Any] = json.loads(stream.read(int.from_bytes(size, "big")))
+    raw: list[Any] = json.loads(_exactly(control, int.from_bytes(size, "big")))
+    if not descriptors:
+        walls, own = raw
+        return Place(Walls.from_json(walls), Path(own))
     argv, environment, cwd, own, keep_process_group, walls = raw
     return Order(
         argv,
@@ -64,3 +87,11 @@ def receive_order(control: socket.socket, announced: Callable[[], None]) -> Orde
         keep_process_group,
         walls and Walls.from_json(walls[0], namespaces=walls[1]),
     )
+
+
+def _exactly(control: socket.socket, count: int) -> bytes:
+    """So many bytes, or fewer at the end. What follows, with its descriptors, is another's."""
+    read = b""
+    while len(read) < count and (more := control.recv(count - len(read))):
+        read += more
+    return read

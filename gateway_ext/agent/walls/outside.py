@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from .first_process import GO
 from .kept_network import KeptNetwork, NetworkProcess
+from .order import Order
 from .way_out import NoWayOut
 
 FIRST_PROCESS = 1
@@ -55,11 +55,13 @@ class FirstProcess:
         self._control = control
 
     @classmethod
-    def awaited(cls, waiting: int, control: socket.socket, deadline: float) -> FirstProcess:
+    def awaited(
+        cls, waiting: int, control: socket.socket, deadline: float, order: Order | None = None
+    ) -> FirstProcess:
         """Follow the process `waiting`, a child of ours which was told to go inside, until the
-        kernel has started, or was killed meanwhile, which is its end. Blocks until the deadline, a
-        time of `time.monotonic()`. Raises WallsFailed, NoWayOut, and the OSError with which its
-        program could not be started."""
+        kernel has started, or was killed meanwhile, which is its end. What was told its place alone
+        gets its `order` inside. Blocks until the deadline, a time of `time.monotonic()`. Raises
+        WallsFailed, NoWayOut, and the OSError with which its program could not be started."""
         with contextlib.ExitStack() as failed:
             failed.enter_context(control)
             failed.enter_context(_ended_if_too_slow(waiting))
@@ -73,8 +75,10 @@ class FirstProcess:
                 way_out = failed.enter_context(NetworkProcess(int(words["way_out"]), pipe))
             # It has nothing left to do.
             os.waitpid(waiting, 0)
-            with contextlib.suppress(ConnectionError, EndedInside):
-                control.sendall(GO)
+            with contextlib.suppress(ConnectionError):
+                if order is not None:
+                    order.send(control)
+            with contextlib.suppress(EndedInside):
                 _said(control, deadline)
             control.settimeout(0)
             failed.pop_all()
@@ -85,6 +89,18 @@ class FirstProcess:
         if self.way_out is not None:
             self.way_out.end()
         self.way_out = way_out
+
+    @staticmethod
+    def dismiss(control: socket.socket, deadline: float) -> None:
+        """End what was told its place, and is not needed. Blocks until the deadline at most."""
+        with contextlib.suppress(OSError):
+            words, descriptors = _said(control, deadline)
+            # Whoever reaps the orphans reaps it.
+            os.kill(int(words["pid"]), signal.SIGKILL)
+            if descriptors:
+                pipe, *namespaces = descriptors
+                _kept(words, *namespaces).close()
+                NetworkProcess(int(words["way_out"]), pipe).end()
 
     def wait_status(self, own: int) -> int:
         """The kernel's wait status, once the first process has ended with `own`; to be called once,

@@ -10,20 +10,15 @@ import os
 import signal
 import socket
 
-from gateway_ext.agent.standard_files import take_output
-
-from .first_process import go_inside
-from .order import receive_order
+from .first_process import wait_for_order
 
 
 def main() -> None:
     """Receive the order, go inside and become the kernel's program."""
     control = socket.socket(fileno=os.dup(0))
-    order = receive_order(control, announced=lambda: None)
-    if order is None or order.walls is None:
+    order, report = wait_for_order(control, announced=lambda: None)
+    if report is None:
         os._exit(1)
-    take_output(order.output)
-    report = go_inside(control, order.walls, order.own)
     # As subprocess does.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .order import Order, announce_order
+from .order import Order, Place, announce_order
 from .outside import SECONDS, FirstProcess
 
 
@@ -23,11 +24,25 @@ class WaitingProcess:
     def __init__(self, pid: int, control: socket.socket) -> None:
         self.pid = pid
         self._control = control
+        self._place: Place | None = None
 
     def prepare(self) -> None:
         """Have it import what kernels import while the agent starts."""
         with contextlib.suppress(OSError):
             announce_order(self._control)
+
+    def build(self, place: Place) -> None:
+        """Have it build its walls while the agent starts: with no other ones it can become the
+        kernel then. It may end by itself, and none of our children may be reaped until it has
+        become the kernel."""
+        self._place = place
+        with contextlib.suppress(OSError):
+            place.send(self._control)
+
+    @property
+    def is_building(self) -> bool:
+        """Whether it was told to build its walls."""
+        return self._place is not None
 
     def become(self, order: Order) -> FirstProcess | None:
         """Make it the kernel; raises OSError if it has ended, or if the kernel cannot be started
@@ -35,8 +50,13 @@ class WaitingProcess:
         for SECONDS at most."""
         deadline = time.monotonic() + SECONDS
         self._control.settimeout(SECONDS)
+        if self._place is not None:
+            if order.place != self._place:
+                self.dismiss()
+                raise OSError(errno.ESTALE, "the kernel's walls are others than those it has")
+            return FirstProcess.awaited(self.pid, self._control, deadline, order)
         order.send(self._control)
-        if order.walls is not None and order.walls.namespaces:
+        if order.place is not None:
             return FirstProcess.awaited(self.pid, self._control, deadline)
         self._control.close()
         return None
@@ -53,7 +73,9 @@ class WaitingProcess:
         return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
     def dismiss(self) -> None:
-        """End it, which is not needed."""
+        """End it, which is not needed. Blocks for SECONDS at most, if it builds its walls."""
+        if self._place is not None:
+            FirstProcess.dismiss(self._control, time.monotonic() + SECONDS)
         self._control.close()
         # A process of the same user may have stopped it: nothing else ends it for sure.
         os.kill(self.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway_ext.agent.walls.network import Network
 from gateway_ext.agent.walls.order import Order
@@ -29,7 +30,7 @@ class Inside:
         return self.first.wait_status(status), text
 
 
-def start_inside(
+def order_of(
     own: Path,
     argv: list[str],
     *,
@@ -37,16 +38,22 @@ def start_inside(
     shown: tuple[str, ...] = (),
     walls: Walls | None = None,
     network: Network | None = None,
-) -> Inside:
-    """Start a program; `own` is the kernel's folder."""
+) -> tuple[Order, int]:
+    """The order to start a program, and where to read what it prints; `own` is the kernel's
+    folder."""
     read, write = os.pipe()
     python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
     walls = (walls or Walls(hidden, shown, network=network)).also_showing(*python)
-    order = Order(argv, dict(os.environ), own, write, own, walls=walls)
+    return Order(argv, dict(os.environ), own, write, own, walls=walls), read
+
+
+def start_inside(own: Path, argv: list[str], **options: Any) -> Inside:
+    """Start a program; `options` as those of `order_of`."""
+    order, read = order_of(own, argv, **options)
     try:
-        first = start_walls(write, lambda: None).become(order)
+        first = start_walls(order.output, lambda: None).become(order)
     finally:
-        os.close(write)
+        os.close(order.output)
     assert first is not None
     return Inside(first, read)
 

@@ -1,5 +1,6 @@
 """Which kernels are forked from the agent."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jupyter_client.connect import write_connection_file
 
 from gateway_ext.agent.forked_kernel import can_be_forked, fork_kernel, is_forkable
 from gateway_ext.agent.own_code import keeps_own_code, on_pythonpath
@@ -63,6 +65,29 @@ def test_what_is_imported_for_forks_starts_no_thread_and_warns_of_nothing() -> N
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+UNTIL_READY = """
+import json, os, sys
+from gateway_ext.agent import late_folders
+late_folders.import_what_kernels_import()
+from ipykernel.kernelapp import IPKernelApp
+before = set(sys.modules)
+def start(app):
+    print(json.dumps(sorted(set(sys.modules) - before)), file=sys.__stdout__, flush=True)
+    os._exit(0)
+IPKernelApp.start = start
+sys.argv = ["kernel", "-f", sys.argv[1]]
+late_folders.run_kernel("gateway_ext.agent.python_kernel")
+"""
+
+
+def test_a_fork_imports_nothing_until_it_is_ready(tmp_path: Path) -> None:
+    file = str(tmp_path / "connection.json")
+    write_connection_file(file, transport="ipc", ip=str(tmp_path / "k"), key=b"key")
+    command = [sys.executable, "-c", UNTIL_READY, file]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
 @pytest.mark.parametrize(

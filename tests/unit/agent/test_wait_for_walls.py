@@ -14,10 +14,14 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.agent.kernel import Kernel
 from gateway_ext.agent.kernel_process import KernelProcess
+from gateway_ext.agent.sessions import Sessions
+from gateway_ext.agent.socket_folder import SocketFolder
 from gateway_ext.agent.walls import outside, waiting_process
-from gateway_ext.agent.walls.order import Order
+from gateway_ext.agent.walls.order import Order, Place
 from gateway_ext.agent.walls.places import Walls
+from tests.unit.agent.test_agent_process_unit import document
 
 ORDER = Order(["true"], {}, Path("/"), 2, Path("/"), walls=Walls((), ()))
 
@@ -54,3 +58,54 @@ def test_the_agent_goes_on_while_walls_are_built() -> None:
             await KernelProcess._become(waiting, ORDER, None)
 
     asyncio.run(start())
+
+
+class Ahead:
+    """What is done with a process that waits to become the kernel, and with its limit."""
+
+    pid = 77
+
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+
+    def apply(self, pid: int) -> None:
+        self.done.append(pid)
+
+    def build(self, place: Place) -> None:
+        self.done.append(place)
+
+    @property
+    def is_building(self) -> bool:
+        return bool(self.done)
+
+
+def built_ahead(tmp_path: Path, **changes: Any) -> list[Any]:
+    forked: Any = Ahead()
+    described = document(tmp_path, **changes)
+    nothing: Any = None
+    sockets, sessions = SocketFolder(tmp_path), Sessions()
+    Kernel(described, sockets, sessions, nothing, nothing, forked, forked).build_walls()
+    done: list[Any] = forked.done
+    return done
+
+
+def test_walls_are_built_under_the_kernels_limit_while_the_agent_starts(tmp_path: Path) -> None:
+    limited, place = built_ahead(tmp_path, walls={"hidden": ["/srv"], "shown": []})
+    assert limited == 77
+    assert (place.own, place.walls.hidden) == (tmp_path, ("/srv",))
+    # With what else the kernel needs: they are those of its order.
+    assert str(tmp_path) in place.walls.writable
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"landlock": {"hidden": ["/srv"], "shown": []}},
+        {"walls": {"hidden": [], "shown": []}, "pooled": True},
+    ],
+)
+def test_none_are_built_ahead_where_there_are_none_or_it_is_not_known_whose(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    assert built_ahead(tmp_path, **changes) == []
