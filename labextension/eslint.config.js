@@ -8,6 +8,7 @@ const NODE = [
   'BroadcastChannel',
   'DOMException',
   'Event',
+  'EventTarget',
   'Headers',
   'ReadableStream',
   'Response',

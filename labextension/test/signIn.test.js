@@ -51,6 +51,29 @@ test('what waits goes on when the same person is back', async () => {
   assert.equal(signIn.state, 'in');
 });
 
+test('who has signed out in another tab is told so, and not of a login that expires later', async () => {
+  const { server, signIn } = await pageOfAnn();
+  // Another login of this browser, as that of another fleet.
+  signIn.signedOut();
+  await signIn.check();
+  assert.deepEqual([signIn.state, signIn.isSignedOut], ['in', false]);
+  server.user = null;
+  signIn.signedOut();
+  await signIn.check();
+  assert.deepEqual([signIn.state, signIn.isSignedOut], ['out', true]);
+  server.user = 'ann';
+  signIn.hurry();
+  await signIn.whenIn();
+  await signIn.check();
+  server.user = null;
+  await signIn.check();
+  assert.deepEqual([signIn.state, signIn.isSignedOut], ['out', false]);
+  // It asks until somebody is signed in.
+  server.user = 'ann';
+  signIn.hurry();
+  await signIn.whenIn();
+});
+
 test('a server that does not answer signs nobody out', async () => {
   const { server, signIn } = await pageOfAnn();
   server.user = undefined;

@@ -11,7 +11,7 @@ test('the last token against forged requests in the cookies of a page counts', (
   assert.equal(xsrfToken(''), null);
 });
 
-test('a person is signed out by a form that a link cannot send', () => {
+test('a person is signed out by a form that a link cannot send, and other tabs hear of it', async () => {
   const made = [];
   const page = {
     cookie: '_xsrf=mine',
@@ -23,13 +23,19 @@ test('a person is signed out by a form that a link cannot send', () => {
     },
     body: { append: () => undefined }
   };
-  signOut(page);
+  const other = new BroadcastChannel('jupyter-fleet-login');
+  const heard = new Promise(resolve => (other.onmessage = ({ data }) => resolve(data)));
+  const view = new EventTarget();
+  signOut(page, view);
   const [form, token] = made;
   assert.equal(form.method, 'post');
   assert.match(form.action, /logout$/);
   assert.deepEqual(form.parts, [token]);
   assert.deepEqual([token.name, token.value], ['_xsrf', 'mine']);
   assert.equal(form.sent, 1);
+  view.dispatchEvent(new Event('pagehide'));
+  assert.equal(await heard, 'signed out');
+  other.close();
 });
 
 test('what a lab has told counts more than a cookie, which other ports may set', () => {

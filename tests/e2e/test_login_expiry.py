@@ -33,6 +33,7 @@ def test_a_page_outlives_its_login(
     wait_for("the first line", lambda: "line 0" in page.output(0), 60)
 
     expect(page.dialog).to_contain_text("Sign in again", timeout=PATIENCE_MS)
+    expect(page.dialog).to_contain_text("Your login has expired")
     page.page.wait_for_timeout(1000)
     expect(page.dialog).to_have_count(1)
     before = lines(page.output(0))[-1]

@@ -366,6 +366,8 @@ def contrast(text: Locator) -> float:
 
 def test_the_page_says_who_i_am_and_signs_out(fleet: Fleet, open_page: OpenPage) -> None:
     eve = open_page(fleet.url, fleet.token("eve"))
+    other = LabPage(eve.page.context.new_page(), eve.url)
+    other.open_path()
     eve.page.locator("#jp-fleet-account .lm-MenuBar-item", has_text="eve").click()
     entries = eve.page.locator(".lm-Menu-itemLabel")
     expect(entries.first).to_have_text("Signed in as eve")
@@ -375,6 +377,9 @@ def test_the_page_says_who_i_am_and_signs_out(fleet: Fleet, open_page: OpenPage)
     names = [cookie.get("name") for cookie in eve.page.context.cookies()]
     assert "jupyter-fleet-login" not in names
     assert eve.page.request.get(f"{eve.url}/api/me").status in (401, 403)
+    expect(other.dialog).to_contain_text("You signed out in another tab")
+    sign_in_elsewhere(other, fleet.token("eve"))
+    expect(other.dialog).to_have_count(0)
 
 
 def any_widget(script: str) -> dict[str, Any]:

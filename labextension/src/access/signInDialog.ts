@@ -76,7 +76,9 @@ class SignInDialog extends Dialog<void> {
       title:
         signIn.state === 'other'
           ? trans.__('Somebody else has signed in')
-          : trans.__('Sign in again'),
+          : signIn.isSignedOut
+            ? trans.__('You signed out')
+            : trans.__('Sign in again'),
       body: bodyFor(signIn, trans),
       buttons,
       // Enter leads to the login page; it never reloads.
@@ -101,9 +103,13 @@ class SignInDialog extends Dialog<void> {
 
 function bodyFor(signIn: SignIn, trans: TranslationBundle): string {
   if (signIn.state !== 'other') {
-    return trans.__(
-      'Your login has ended. Sign in again in a new tab, and this page continues where it was. Your kernels keep running, and your unsaved changes stay in this page.'
-    );
+    return signIn.isSignedOut
+      ? trans.__(
+          'You signed out in another tab. To go on here, sign in again in a new tab: this page continues where it was. If you are done, close it. Your kernels keep running; your unsaved changes are in this page alone.'
+        )
+      : trans.__(
+          'Your login has expired, or was ended by your platform. Sign in again in a new tab, and this page continues where it was. Your kernels keep running, and your unsaved changes stay in this page.'
+        );
   }
   return trans.__(
     'This page belongs to %1, but this browser is now signed in as %2. Nothing is saved or run until %1 signs in again. Reloading opens the page as %2 and drops the unsaved changes of %1.',

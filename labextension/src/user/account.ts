@@ -45,7 +45,7 @@ export const account: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => {
         // With changes that are not saved, the browser asks first.
-        signOut(document);
+        signOut(document, window);
       }
     });
 

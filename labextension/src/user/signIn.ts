@@ -67,6 +67,11 @@ export class SignIn {
     return this._otherUser;
   }
 
+  /** Whether the user has signed out in another tab; otherwise the login has ended by itself. */
+  get isSignedOut(): boolean {
+    return this._isSignedOut;
+  }
+
   /** Find out who this page's user is; resolves when a server has answered. */
   async start(): Promise<void> {
     for (let attempts = 0; this._user === null; attempts += 1) {
@@ -101,6 +106,12 @@ export class SignIn {
       await this._ask();
     }
     return this._state === 'in';
+  }
+
+  /** Another tab tells that its user has signed out, which may be another login than this page's. */
+  signedOut(): void {
+    this._isSignedOut = true;
+    void this.check();
   }
 
   /** Something has happened (a tab signed in, the window has the focus again): ask at once. */
@@ -142,6 +153,7 @@ export class SignIn {
     const state = judge(this._user, found, this._state);
     this._otherUser = state === 'other' ? (found ?? this._otherUser) : null;
     if (state === 'in') {
+      this._isSignedOut = false;
       clearTimeout(this._timer);
       this._foundAt = steadyTime();
     } else {
@@ -168,6 +180,7 @@ export class SignIn {
   private _state: SignInState = 'in';
   private _user: string | null = null;
   private _otherUser: string | null = null;
+  private _isSignedOut = false;
   private _asking: Promise<void> | null = null;
   private _waiting: (() => void)[] = [];
   private _attempts = 0;

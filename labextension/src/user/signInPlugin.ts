@@ -3,6 +3,7 @@ import type { ServiceManagerPlugin } from '@jupyterlab/services';
 import { Token } from '@lumino/coreutils';
 
 import type { IUserModel } from './fleetUser.js';
+import { LOGIN_CHANNEL, SIGNED_IN, SIGNED_OUT } from './loginChannel.js';
 import { inFleet, learnRoles } from './pageUser.js';
 import { SignIn } from './signIn.js';
 import { learnXsrf } from './xsrfToken.js';
@@ -12,9 +13,6 @@ export const ISignIn = new Token<SignIn | null>(
   'jupyter-fleet:ISignIn',
   'Knows whether the person whom this page belongs to is signed in.'
 );
-
-/** The channel on which the login page tells that somebody has signed in. */
-const CHANNEL = 'jupyter-fleet-login';
 
 export const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
   id: 'jupyter-fleet:sign-in',
@@ -26,13 +24,17 @@ export const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
       return null;
     }
     const signIn = new SignIn(whoAmI);
-    const channel = new BroadcastChannel(CHANNEL);
-    channel.onmessage = () => {
-      signIn.hurry();
-      void signIn.check();
+    const channel = new BroadcastChannel(LOGIN_CHANNEL);
+    channel.onmessage = ({ data }) => {
+      if (data === SIGNED_OUT) {
+        signIn.signedOut();
+      } else {
+        signIn.hurry();
+        void signIn.check();
+      }
     };
     // Who opens a page may have signed in for it, and as another person.
-    void signIn.start().then(() => channel.postMessage('signed in'));
+    void signIn.start().then(() => channel.postMessage(SIGNED_IN));
     window.addEventListener('focus', () => signIn.hurry());
     document.addEventListener('visibilitychange', () => signIn.hurry());
     return signIn;
