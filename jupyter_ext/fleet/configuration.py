@@ -17,6 +17,7 @@ from jupyter_ext.fleet.kernel_network import network_config
 from jupyter_ext.fleet.kubeconfig import PROJECT
 from jupyter_ext.fleet.lab_logins import host_config, login_config
 from jupyter_ext.fleet.limits import gateway_limits
+from jupyter_ext.fleet.member import CHECKS
 from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
@@ -24,16 +25,6 @@ from jupyter_ext.fleet.tools import Tools
 
 EMBEDDED_BUCKET = "fleet"
 REGION = "us-east-1"
-
-CHECKS = {
-    "front": "/front-health",
-    "kernel-front": "/front-health",
-    "lab": "/api",
-    "gateway": "/api",
-    "store": "/healthz",
-}
-"""The path that the supervisor requests from each kind of program. None of these needs another
-program, the database or the disk."""
 
 SHIPPED_KERNELSPEC = "python"
 """The one for kernels on this machine."""

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CHECKS = {
+    "front": "/front-health",
+    "kernel-front": "/front-health",
+    "lab": "/api",
+    "gateway": "/api",
+    "store": "/healthz",
+}
+"""The path that the supervisor requests from each kind of program. None of these needs a token,
+another program, the database or the disk."""
+
 
 @dataclass(frozen=True)
 class Member:

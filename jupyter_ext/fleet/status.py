@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.cluster_answers import answer_line, cluster_answers
@@ -13,7 +15,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.login_link import demo_token, login_link
-from jupyter_ext.fleet.member import Member
+from jupyter_ext.fleet.member import CHECKS, Member
 from jupyter_ext.fleet.option import shown_url
 from jupyter_ext.fleet.process_stat import ProcessStat
 from jupyter_ext.fleet.revocation_reads import reads_line, revocation_reads
@@ -81,13 +83,14 @@ def status(data_dir: DataDir, settings: Settings, *, link: bool = False) -> dict
 def describe(
     member: Member, state: ProcessState | None, *, draining: bool = False
 ) -> dict[str, Any]:
-    """One process of the fleet. ``build`` is the build it was started with; None for third-party
-    programs. Only a gateway has ``draining``."""
+    """One process of the fleet. ``health_url`` answers without a token. ``build`` is the build it
+    was started with; None for third-party programs. Only a gateway has ``draining``."""
     return {
         "name": member.name,
         "role": member.role,
         "pid": state.pid if state else None,
         "url": member.url,
+        "health_url": member.url + CHECKS[member.role],
         "state": state.state if state else "stopped",
         "build": state.build if state else None,
         **({"draining": draining} if member.role == "gateway" else {}),
@@ -104,6 +107,18 @@ def external(role: str, url: str) -> dict[str, Any]:
     return {"name": role, "role": role, "pid": None, "url": shown_url(url), "state": "external"}
 
 
+def health_line(processes: Iterable[Mapping[str, Any]]) -> str:
+    """Where those look who watch the fleet; empty if it runs nothing itself."""
+    by_path: dict[str, list[str]] = {}
+    for one in processes:
+        if "health_url" in one:
+            by_path.setdefault(urlsplit(one["health_url"]).path, []).append(one["name"])
+    if not by_path:
+        return ""
+    health = "; ".join(f"{path} of {', '.join(names)}" for path, names in by_path.items())
+    return f"Health, without a token: {health}. Metrics: none, `up` opens no port for them"
+
+
 def as_table(document: dict[str, Any], settings: Settings) -> str:
     """The same for people."""
     rows = [("NAME", "STATE", "PID", "BUILD", "URL")]
@@ -118,6 +133,7 @@ def as_table(document: dict[str, Any], settings: Settings) -> str:
     reads = {one["name"]: one["revocations"] for one in running if "revocations" in one}
     ages = {one["name"]: one.get("age_seconds") for one in running}
     lines.append(reads_line(reads, ages))
+    lines.append(health_line(document["processes"]))
     processes = "\n\n".join(filter(None, (table(rows), "\n".join(filter(None, lines)))))
     counts = document.get("kernels")
     if counts is None:

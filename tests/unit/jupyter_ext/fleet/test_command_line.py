@@ -193,11 +193,16 @@ def test_a_process_is_described_and_shown():
         "role": "lab",
         "pid": 17,
         "url": "http://127.0.0.1:12001",
+        "health_url": "http://127.0.0.1:12001/api",
         "state": "running",
         "build": "0123abc",
     }
     gateway = {**one, "name": "gateway-1", "draining": True}
-    table = as_table({"processes": [one, gateway]}, Settings())
+    store = {**one, "name": "store", "health_url": "http://127.0.0.1:12009/healthz"}
+    external = {"name": "database", "state": "external", "pid": None, "url": "mysql://h"}
+    table = as_table({"processes": [one, gateway, store, external]}, Settings())
+    health = "Health, without a token: /api of lab-1, gateway-1; /healthz of store. Metrics: none"
+    assert health in table
     assert table.splitlines()[2].split()[:2] == ["gateway-1", "draining"]
     assert table.splitlines()[1].split() == [
         "lab-1",
