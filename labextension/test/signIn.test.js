@@ -68,6 +68,10 @@ test('who has signed out in another tab is told so, and not of a login that expi
   server.user = null;
   await signIn.check();
   assert.deepEqual([signIn.state, signIn.isSignedOut], ['out', false]);
+  // It asks until somebody is signed in.
+  server.user = 'ann';
+  signIn.hurry();
+  await signIn.whenIn();
 });
 
 test('a server that does not answer signs nobody out', async () => {
