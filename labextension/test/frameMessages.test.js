@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { heightOf, isReady, linkOf } from '../lib/outputs/frameMessages.js';
+import { isReady, linkOf, newHeight } from '../lib/outputs/frameMessages.js';
 
 const NONSENSE = [null, undefined, 5, 'frame', [], {}, { height: null, open: null, fleet: 1 }];
 
@@ -13,16 +13,23 @@ test('a frame says when its page listens', () => {
 });
 
 test('a height is a number of pixels within bounds', () => {
-  assert.equal(heightOf({ height: 300 }), 300);
-  assert.equal(heightOf({ height: 0 }), 20);
-  assert.equal(heightOf({ height: -5 }), 20);
-  assert.equal(heightOf({ height: 90_000 }), 6000);
+  assert.equal(newHeight({ height: 300 }, 100), 300);
+  assert.equal(newHeight({ height: 0 }, 100), 20);
+  assert.equal(newHeight({ height: -5 }, 100), 20);
+  assert.equal(newHeight({ height: 90_000 }, 100), 6000);
   for (const height of [NaN, Infinity, -Infinity, '300', [300], { valueOf: () => 300 }]) {
-    assert.equal(heightOf({ height }), null);
+    assert.equal(newHeight({ height }, 100), null);
   }
   for (const said of NONSENSE) {
-    assert.equal(heightOf(said), null);
+    assert.equal(newHeight(said, 100), null);
   }
+});
+
+test('a frame that is as high as it says gets no height, and so costs the page no picture', () => {
+  assert.equal(newHeight({ height: 300 }, 300), null);
+  assert.equal(newHeight({ height: 0 }, 20), null);
+  assert.equal(newHeight({ height: 90_000 }, 6000), null);
+  assert.equal(newHeight({ height: 300 }, 301), 300);
 });
 
 test('a link is opened if it leads to another host of the web', () => {

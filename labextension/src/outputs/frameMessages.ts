@@ -14,10 +14,17 @@ export function isReady(data: unknown): boolean {
   return (data as { fleet?: unknown } | null)?.fleet === 'frame';
 }
 
-/** The height in pixels that a frame gets when it says `data`; null if it says none. */
-export function heightOf(data: unknown): number | null {
-  const height = (data as { height?: unknown } | null)?.height;
-  return typeof height === 'number' && Number.isFinite(height) ? boundedHeight(height) : null;
+/**
+ * The height in pixels that a frame gets when it says `data`; null if it says none, or the one that
+ * it has: to draw a page again costs the more the more frames it has.
+ */
+export function newHeight(data: unknown, held: number): number | null {
+  const said = (data as { height?: unknown } | null)?.height;
+  if (typeof said !== 'number' || !Number.isFinite(said)) {
+    return null;
+  }
+  const height = boundedHeight(said);
+  return height === held ? null : height;
 }
 
 export function boundedHeight(height: number): number {

@@ -2,7 +2,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { addFrame, IAttachedFrame, removeFrame } from './attachedFrames.js';
-import { heightOf, IFramedOutput, linkOf } from './frameMessages.js';
+import { IFramedOutput, linkOf, newHeight } from './frameMessages.js';
 import { isUsed, useOf } from './frameUse.js';
 import { changedTheme, framedTheme } from './framedTheme.js';
 import { forget, whenNearView } from './nearView.js';
@@ -112,7 +112,7 @@ export class OutputFrame extends Widget {
   }
 
   private _onSaid(data: unknown): void {
-    const height = heightOf(data);
+    const height = newHeight(data, this._height);
     if (height !== null) {
       this._height = height;
       // Once for each picture, however often the frame says it.
