@@ -26,8 +26,9 @@ def test_two_people_work_in_one_notebook_and_one_of_them_in_a_kernel_alone(
     notebook: KernelNotebook,
 ) -> None:
     notebook.save({"ann's": "x = 'of ann'", "hook": HOOK, "sum": "1 + 1"})
-    ann = notebook.open()
+    # Ben starts the kernel of all, and Ann is not asked whether it may end: it goes on.
     ben = notebook.open("ben")
+    ann = notebook.open()
     assert ben.evaluate(3, "x = 'of all'; print(x)") == "of all"
     run_cell(ben, 1)
     assert ann.evaluate(3, "print(x)") == "of all"
