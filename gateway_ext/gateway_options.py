@@ -20,7 +20,7 @@ from traitlets import (
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.processors import processors
 from gateway_ext.ownership.project_uids import FIRST_UID
-from gateway_ext.process_proxies.kernel_network import check_allowed
+from jupyter_ext.wire.allowed_addresses import check_allowed
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
 from jupyter_ext.wire.kernel_walls import NETWORKS, WALLS
 

@@ -13,9 +13,11 @@ import os
 import time
 from collections.abc import Callable
 
+from jupyter_ext.wire.allowed_addresses import Subnet
+
 from .machine_addresses import MachineAddresses
 from .walls.kept_network import KeptNetwork, NetworkProcess
-from .walls.network import Network, Subnet, ways_of
+from .walls.network import Network, ways_of
 from .walls.outside import FirstProcess
 from .walls.own_network import Outside
 from .walls.rejoin import DONE

@@ -31,6 +31,7 @@ _EXTENSIONS = (
     "gateway_ext.kernel_tools.pip_magic",
     "gateway_ext.kernel_tools.fleet_magic",
     "gateway_ext.kernel_tools.network_words",
+    "gateway_ext.kernel_tools.altair_charts",
 )
 
 

@@ -1,16 +1,14 @@
 """What network the kernels of this machine get, by what operators ask for."""
 
-import ipaddress
 import logging
-import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gateway_ext.agent.walls.network import Network, Reach, parse_allowed
+from gateway_ext.agent.walls.network import Network, Reach
+from jupyter_ext.wire.allowed_addresses import split_name
 
-_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(:\d+(?:-\d+)?)?")
 _KNOWN_SECONDS = 60.0
 
 
@@ -69,11 +67,11 @@ class KernelNetwork:
 
     def _allowed_addresses(self) -> Iterator[str]:
         for text in self._allowed:
-            match = _NAME.fullmatch(text)
-            if match is None or _is_address(match[1]):
+            named = split_name(text)
+            if named is None:
                 yield text
             else:
-                yield from self._looked_up(text, match[1], match[2] or "")
+                yield from self._looked_up(text, *named)
 
     def _looked_up(self, text: str, name: str, ports: str) -> list[str]:
         since, found = self._addresses.get(text, (0.0, []))
@@ -91,23 +89,3 @@ class KernelNetwork:
         found = [f"[{one}]{ports}" if ":" in one else f"{one}{ports}" for one in addresses]
         self._addresses[text] = (time.monotonic(), found)
         return found
-
-
-def check_allowed(text: str) -> None:
-    """Raise ValueError, with words for people, for what cannot be meant: it must be an address or a
-    network, or a name, and may have ports."""
-    match = _NAME.fullmatch(text)
-    if match is None or _is_address(match[1]):
-        parse_allowed(text)
-    elif match[1] == "localhost":
-        parse_allowed("127.0.0.1")
-    elif match[2]:
-        parse_allowed("192.0.2.1" + match[2])
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

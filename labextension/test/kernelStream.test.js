@@ -501,7 +501,7 @@ test('the end of the kernel is passed on, and nothing else', async () => {
   assert.deepEqual(page.events, ['open']);
   fleet.cut(4404, 'deleted');
   await until(() => page.events.includes(4404));
-  assert.deepEqual(page.stream.state, { is: 'ended', reason: 'deleted' });
+  assert.deepEqual(page.stream.state, { is: 'ended', code: 4404, reason: 'deleted' });
   assert.deepEqual([...page.streams], []);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { textReason } from '../lib/outputs/textReason.js';
+import { apartReason, textReason } from '../lib/outputs/textReason.js';
 import { trans } from './trans.js';
 
 const TYPE = 'application/vnd.plotly.v1+json';
@@ -16,4 +16,11 @@ test('an output of one’s own that is text says whom to trust, and with which b
 
 test('an output of others says that its notebook must be trusted', () => {
   assert.match(textReason(TYPE, null, 'bob', trans), /only in a notebook that you ran or trust/);
+});
+
+test('an output that needs others says so, and what to do', () => {
+  const apart = (...users) => apartReason({ process: 1, users }, 'bob', trans);
+  assert.match(apartReason(null, 'bob', trans), /another output loads.*"Trust Notebook"/);
+  assert.match(apart('ann', 'bob'), /until you trust ann in this kernel/);
+  assert.match(apart(null, 'ann'), /until you trust whoever has used this kernel/);
 });

@@ -277,8 +277,8 @@ OWN = {
     ),
     "altair": (
         "import altair\naltair.Chart(altair.Data(values=[{'a': 1}])).mark_bar().encode(x='a:Q')",
-        # It is drawn by a library that it loads from the web.
-        "[id^='altair-viz']",
+        # By JupyterLab, and by nothing from the web.
+        ".jp-RenderedVegaCommon5 canvas, .jp-RenderedVegaCommon5 svg",
     ),
     "ipywidgets": ("import ipywidgets\nipywidgets.IntSlider(value=7)", ".noUi-handle"),
     "ipympl": (

@@ -112,6 +112,17 @@ def test_what_may_hold_anything_is_text_until_it_is_trusted(show_to: ShowTo, fle
     assert not [url for url in asked if url.endswith("/api/contents/demo")]
 
 
+def test_a_plot_whose_library_another_output_loads_says_why_it_is_empty(show_to: ShowTo) -> None:
+    script = {"application/javascript": "", "application/vnd.bokehjs_exec.v0+json": ""}
+    bundle = {"output_type": "display_data", "data": script, "metadata": {}}
+    page = show_to("bob", {"bokeh": bundle, "html": html("<script></script>")})
+    note = page.page.locator(".jp-fleet-OutputNote")
+    expect(note).to_contain_text("Trust Notebook")
+    assert page.cell(0).locator(".jp-fleet-OutputNote").count() == 1
+    page.trust()
+    expect(note).to_have_count(0)
+
+
 def test_trust_draws_them_as_jupyterlab_does(show_to: ShowTo) -> None:
     script = "document.querySelector('#said').textContent = self.origin"
     page = show_to("bob", {"html": html(f"<b id=said>nothing</b><script>{script}</script>")})

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
-from .network import Network, Subnet
+from jupyter_ext.wire.allowed_addresses import Subnet
+
+from .network import Network
 
 _MOST_BYTES = 4096
 

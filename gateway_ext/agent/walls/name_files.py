@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from .network import Address
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 RESOLVER_FILE = "/etc/resolv.conf"
 HOSTS_FILE = "/etc/hosts"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from jupyter_ext.wire.allowed_addresses import Subnet, parse_allowed
+
 REACH, WHY = "FLEET_NETWORK", "FLEET_NETWORK_WHY"
 """Variables that tell a kernel's code how far it reaches, and why not further."""
 TUN = "/dev/net/tun"
 """The device by which a program makes others."""
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PRIVATE_4 = (
     "0.0.0.0/8",
@@ -91,52 +89,6 @@ class Reach(StrEnum):
     """And no private network, and nothing of its machine."""
     HOST = "host"
     """Whatever its machine reaches, and the ports of that."""
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """Addresses that kernels reach although they are not the internet: at the ports from the first
-    to the last, or at all of them."""
-
-    subnet: Subnet
-    ports: tuple[int, int] | None = None
-
-
-_ALLOWED = re.compile(
-    r"(?:\[(?P<six>[0-9a-fA-F:.]+(?:/\d+)?)\]|(?P<four>[\d.]+(?:/\d+)?))"
-    r"(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?"
-)
-
-
-def parse_allowed(text: str) -> Allowed:
-    """`10.1.2.3:6379`, `10.1.0.0/16`, `10.1.0.0/16:8000-9000`, `fd12::/48` or `[fd12::1]:6379`.
-    Raises ValueError with words for people."""
-    match = _ALLOWED.fullmatch(text)
-    try:
-        if match is None:
-            return _reachable(Allowed(ipaddress.IPv6Network(text)), text)
-        subnet = ipaddress.ip_network(match["six"] or match["four"])
-    except ValueError as error:
-        raise ValueError(
-            f"{text!r} is no address of a network with ports, as in 10.1.2.3:6379, "
-            f"10.1.0.0/16:8000-9000 or [fd12::1]:6379: {error}"
-        ) from error
-    if match["first"] is None:
-        return _reachable(Allowed(subnet), text)
-    first = int(match["first"])
-    last = int(match["last"] or first)
-    if not 0 < first <= last < 65536:
-        raise ValueError(f"the ports of {text!r} must be from 1 to 65535, the first one first")
-    return _reachable(Allowed(subnet, (first, last)), text)
-
-
-def _reachable(allowed: Allowed, text: str) -> Allowed:
-    if allowed.subnet.is_loopback:
-        raise ValueError(
-            f"{text!r} is a loopback address, which is the kernel's own inside its walls: use an "
-            "address that the machine has for others, and have the server listen there"
-        )
-    return allowed
 
 
 @dataclass(frozen=True)

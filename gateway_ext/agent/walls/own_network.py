@@ -12,16 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_ext.wire.allowed_addresses import Allowed, Subnet, parse_allowed
+
 from .name_files import HOSTS_FILE, RESOLVER_FILE, hosts_for, reachable, resolv_conf_for, resolvers
-from .network import (
-    Allowed,
-    Network,
-    Reach,
-    Subnet,
-    loopback_subnets,
-    parse_allowed,
-    private_subnets,
-)
+from .network import Network, Reach, loopback_subnets, private_subnets
 from .packet_filter import add_rules, refusals, rules, set_rules
 from .way_out import RESOLVER, making_a_way
 

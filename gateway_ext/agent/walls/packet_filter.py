@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 
-from .network import Allowed, Subnet
+from jupyter_ext.wire.allowed_addresses import Allowed, Subnet
 
 _NETLINK_NETFILTER = 12
 _SUBSYSTEM = 10 << 8

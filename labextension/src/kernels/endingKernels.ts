@@ -11,13 +11,13 @@ export class EndingCanceled extends Error {
   }
 }
 
-/** The sentences of the question: which notebook's kernel, in which project, whose. */
-function endingQuestion(
+/** Which notebook's kernel, in which project, and whose. */
+function startedWords(
   { notebook, project, person }: IKernelName,
   trans: TranslationBundle
 ): string {
   const whose = person || trans.__('somebody else');
-  const which = notebook
+  return notebook
     ? trans.__(
         'The kernel of "%1" in the project "%2" was started by %3.',
         notebook,
@@ -25,7 +25,20 @@ function endingQuestion(
         whose
       )
     : trans.__('This kernel in the project "%1" was started by %2.', project, whose);
-  return `${which} ${trans.__('What it is running ends, and all of its variables are lost.')}`;
+}
+
+/** Which notebook's kernel, in which project, and that others would miss it. */
+function usedWords({ notebook, project }: IKernelName, trans: TranslationBundle): string {
+  return notebook
+    ? trans.__(
+        'The kernel of "%1" in the project "%2" is open in other pages too, where others may work.',
+        notebook,
+        project
+      )
+    : trans.__(
+        'This kernel in the project "%1" is open in other pages too, where others may work.',
+        project
+      );
 }
 
 /** Ask whether to end another person's kernel. */
@@ -33,7 +46,13 @@ export function askToEnd(name: IKernelName, trans: TranslationBundle): Promise<b
   const title = name.person
     ? trans.__('Shut Down the Kernel of %1?', name.person)
     : trans.__('Shut Down a Kernel of Somebody Else?');
-  return ask(title, name, trans.__('Shut Down'), trans);
+  return ask(title, startedWords(name, trans), trans.__('Shut Down'), trans);
+}
+
+/** Ask whether to end a kernel of one's own that others use. */
+export function askToEndUsed(name: IKernelName, trans: TranslationBundle): Promise<boolean> {
+  const title = trans.__('Shut Down a Kernel That Others Use?');
+  return ask(title, usedWords(name, trans), trans.__('Shut Down'), trans);
 }
 
 /** Ask whether to restart another person's kernel. */
@@ -41,18 +60,18 @@ export function askToRestart(name: IKernelName, trans: TranslationBundle): Promi
   const title = name.person
     ? trans.__('Restart the Kernel of %1?', name.person)
     : trans.__('Restart a Kernel of Somebody Else?');
-  return ask(title, name, trans.__('Restart'), trans);
+  return ask(title, startedWords(name, trans), trans.__('Restart'), trans);
 }
 
 async function ask(
   title: string,
-  name: IKernelName,
+  which: string,
   label: string,
   trans: TranslationBundle
 ): Promise<boolean> {
   const { button } = await showDialog({
     title,
-    body: endingQuestion(name, trans),
+    body: `${which} ${trans.__('What it is running ends, and all of its variables are lost.')}`,
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label })],
     // Enter must not end anybody's work.
     defaultButton: 0

@@ -10,6 +10,7 @@ import { isBarred } from '../user/fleetUser.js';
 import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { isForMeAlone } from '../launches/ownStarts.js';
 import { shownStatus } from '../launches/shownStatus.js';
 import { pageUser } from '../user/pageUser.js';
 import { changeOrRemember } from './refusedChange.js';
@@ -84,8 +85,9 @@ export function guardSessionContexts(
     }
     await joined(this);
     const session = this.session;
-    // The kernel that the document leaves ends, unless another document uses it.
-    if (session?.kernel && !(await ender.mayEndSession(ender.modelOf(session)))) {
+    // The kernel that the document leaves ends, unless another document uses it, or others go on in it.
+    const leaves = session?.kernel && !isForMeAlone(options);
+    if (leaves && !(await ender.mayEndSession(ender.modelOf(session)))) {
       return session.kernel;
     }
     if (session && 'launch_options' in options) {

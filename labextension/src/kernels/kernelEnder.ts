@@ -3,10 +3,12 @@ import type { Kernel, ServiceManager, Session } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { whyOnlyLook } from '../contents/contentsRefusals.js';
-import { askToEnd, EndingCanceled } from './endingKernels.js';
+import { askToEnd, askToEndUsed, EndingCanceled } from './endingKernels.js';
 import { pageUser } from '../user/pageUser.js';
+import { stageOfModel, UNKNOWN } from '../launches/launchStage.js';
 import { isUsedElsewhere, type OwnConnection } from './usedElsewhere.js';
 import {
+  type IKernelName,
   IKernelOwner,
   isMyKernel,
   isMySession,
@@ -108,19 +110,37 @@ export class KernelEnder {
       : this._trans.__('%1 (%2)', kernel.name, kernel.id.slice(0, 8));
   }
 
-  /** Whether a kernel may be ended: it is this user's, or they say so. */
+  /** Whether a kernel may be ended: it is this user's and nobody else uses it, or they say so. */
   async mayEndKernel(id: string): Promise<boolean> {
     const kernel = this._runningKernel(id);
     return (
       !kernel ||
-      isMyKernel(kernel, this._me) ||
-      askToEnd(nameOfKernel(kernel, this._runningSessions()), this._trans)
+      this._mayEnd(id, isMyKernel(kernel, this._me), nameOfKernel(kernel, this._runningSessions()))
     );
   }
 
-  /** Whether a session's kernel may be ended: it is this user's, or they say so. */
+  /** The same for a session's kernel. */
   async mayEndSession(session: ISessionOwner): Promise<boolean> {
-    return isMySession(session, this._me) || askToEnd(nameOfSession(session), this._trans);
+    return this._mayEnd(session.kernel?.id, isMySession(session, this._me), nameOfSession(session));
+  }
+
+  private async _mayEnd(
+    id: string | undefined,
+    isMine: boolean,
+    name: IKernelName
+  ): Promise<boolean> {
+    if (!isMine) {
+      return askToEnd(name, this._trans);
+    }
+    // Others may have come since the list was last read.
+    await this._kernels.refreshRunning().catch(() => undefined);
+    const kernel = [...this._kernels.running()].find(running => running.id === id);
+    // Of one that starts or has ended nobody would miss anything.
+    const isUsed =
+      kernel &&
+      stageOfModel(UNKNOWN, kernel).is === 'running' &&
+      isUsedElsewhere(kernel, this._connections);
+    return !isUsed || askToEndUsed(name, this._trans);
   }
 
   /** Whether to end a session; an error, in words for a person, if this user may not. */

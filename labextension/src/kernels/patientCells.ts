@@ -8,12 +8,14 @@ import { Signal } from '@lumino/signaling';
 import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
 import { fleetBundle } from '../page/fleetBundle.js';
+import { GoneKernels } from './goneKernels.js';
 import { KernelDialogs } from './kernelDialogs.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { KernelStarts } from './kernelStarts.js';
 import { startsAgain, startsAgainChanged } from './startAgain.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import { type Stage, UNKNOWN } from '../launches/launchStage.js';
+import { IStreams, type Streams } from '../stream/streams.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
 import type { WaitingCells } from '../launches/waitingCells.js';
 import { IWaitingCells } from './waitingCellsPlugin.js';
@@ -24,6 +26,7 @@ export class PatientCells {
     dialogs: KernelDialogs,
     launches: KernelLaunches,
     waiting: WaitingCells<ISessionContext>,
+    gone: GoneKernels,
     trans: TranslationBundle
   ) {
     // Nobody knows how far a kernel has come that is being started again: it counts as dead until then.
@@ -33,6 +36,7 @@ export class PatientCells {
     startsAgainChanged.connect(() => changed.emit());
     this._starts = new KernelStarts<ISessionContext>(dialogs, { stageOf: this._stageOf, changed });
     this._waiting = waiting;
+    this._gone = gone;
     this._trans = trans;
   }
 
@@ -84,24 +88,33 @@ export class PatientCells {
       }
     });
     try {
-      const found = this._starts.kernelFor(context).catch(() => false);
+      const found = this._kernelFor(context).catch(() => false);
       return (await Promise.race([canceled.promise, found])) && !isCanceled;
     } finally {
       entry.dispose();
     }
   }
 
+  private async _kernelFor(context: ISessionContext): Promise<boolean> {
+    const waits = () => this._waiting.of(context).length > 0;
+    await this._gone.leave(context, waits);
+    return this._starts.kernelFor(context);
+  }
+
   private _mustWait(context: ISessionContext): boolean {
     // What JupyterLab says about a kernel that is being ended, it says at once.
     return (
       !context.isTerminating &&
-      (this._stageOf(context).is !== 'running' || this._waiting.of(context).length > 0)
+      (this._stageOf(context).is !== 'running' ||
+        this._gone.isGone(context) ||
+        this._waiting.of(context).length > 0)
     );
   }
 
   private readonly _stageOf: (context: ISessionContext) => Stage;
   private readonly _starts: KernelStarts<ISessionContext>;
   private readonly _waiting: WaitingCells<ISessionContext>;
+  private readonly _gone: GoneKernels;
   private readonly _trans: TranslationBundle;
 }
 
@@ -125,18 +138,25 @@ export const patientCells: JupyterFrontEndPlugin<IPatientCells> = {
   description: 'Keeps the cells that are run while their kernel starts.',
   autoStart: true,
   provides: IPatientCells,
-  requires: [ISessionContextDialogs, IKernelLaunches, IWaitingCells],
+  requires: [ISessionContextDialogs, IKernelLaunches, IWaitingCells, IStreams],
   optional: [ITranslator],
   activate: (
     _app: JupyterFrontEnd,
     dialogs: ISessionContext.IDialogs,
     launches: KernelLaunches,
     waiting: WaitingCells<ISessionContext>,
+    streams: Streams | null,
     translator: ITranslator | null
   ) => ({
     cells:
       inFleet() && dialogs instanceof KernelDialogs
-        ? new PatientCells(dialogs, launches, waiting, fleetBundle(translator))
+        ? new PatientCells(
+            dialogs,
+            launches,
+            waiting,
+            new GoneKernels(streams),
+            fleetBundle(translator)
+          )
         : null
   })
 };

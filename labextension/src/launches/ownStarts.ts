@@ -2,7 +2,12 @@ import type { Fetch } from '../user/signInFetch.js';
 
 /** What a request for a session says of the kernel that it asks for. */
 interface IAsking {
-  readonly kernel?: { readonly launch_options?: { readonly only_for_me?: unknown } } | null;
+  readonly kernel?: IAskedKernel | null;
+}
+
+/** The kernel that is asked for. */
+interface IAskedKernel {
+  readonly launch_options?: { readonly only_for_me?: unknown };
 }
 
 /** What a model of a session says of its kernel, or an error in place of that. */
@@ -68,7 +73,12 @@ function isOfSession(method: string, path: string): boolean {
 /** Whether the body of such a request asks for a kernel that nobody else uses. */
 export function asksForOwn(body: string): boolean {
   const { kernel } = JSON.parse(body) as IAsking;
-  return kernel?.launch_options?.only_for_me === true;
+  return !!kernel && isForMeAlone(kernel);
+}
+
+/** Whether a kernel is asked for that nobody else uses: all others keep theirs. */
+export function isForMeAlone(kernel: object): boolean {
+  return (kernel as IAskedKernel).launch_options?.only_for_me === true;
 }
 
 /** The body of such a request, with the mark. */

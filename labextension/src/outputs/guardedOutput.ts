@@ -8,9 +8,9 @@ import { FoldedText } from './foldedText.js';
 import { framedContent } from './framedContent.js';
 import { isMine } from './mine.js';
 import { IFramePage, OutputFrame } from './outputFrame.js';
-import { wayToDraw } from './outputTypes.js';
+import { needsOthers, wayToDraw } from './outputTypes.js';
 import { preparedOutputBy } from './preparedOutputs.js';
-import { textReason } from './textReason.js';
+import { apartReason, textReason } from './textReason.js';
 
 const PLAIN = 'text/plain';
 
@@ -52,6 +52,7 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     const way = wayToDraw(mimeType);
     if (way === 'framed') {
       this._drawFramed(mimeType, model);
+      await this._explainFrame(model);
     } else if (way === 'shown') {
       const { data, metadata } = model;
       await this._drawStock(mimeType, new MimeModel({ data, metadata }));
@@ -83,6 +84,25 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     frame.draw(output, text);
   }
 
+  /** Say below a frame why nothing is drawn in it, where that is so. */
+  private async _explainFrame(model: IRenderMime.IMimeModel): Promise<void> {
+    const frame = this._inner?.widget;
+    if (!needsOthers(model.data)) {
+      return;
+    }
+    // Who prepared it is noted just after it is drawn, as below.
+    await Promise.resolve();
+    if (this._inner?.widget !== frame || this.isDisposed) {
+      return;
+    }
+    const trans = (this._tools.translator ?? nullTranslator).load('jupyter_fleet');
+    const people = preparedOutputBy(model)?.people ?? null;
+    this._note ??= new Widget();
+    this._note.addClass('jp-fleet-OutputNote');
+    this._note.node.textContent = apartReason(people, pageUser()?.username ?? null, trans);
+    (this.layout as PanelLayout).addWidget(this._note);
+  }
+
   private async _drawText(mimeType: string, model: IRenderMime.IMimeModel): Promise<void> {
     const trans = (this._tools.translator ?? nullTranslator).load('jupyter_fleet');
     const text = textOf(model.data[mimeType]);
@@ -110,6 +130,8 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     }
     this._noteHeight();
     this._inner?.widget.dispose();
+    this._note?.dispose();
+    this._note = null;
     const widget = make();
     this._inner = { way, widget };
     (this.layout as PanelLayout).addWidget(widget);
@@ -127,6 +149,8 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
   private readonly _mimeType: string;
   private readonly _tools: IOutputTools;
   private _inner: { way: string; widget: Widget } | null = null;
+  /** Below the frame. */
+  private _note: Widget | null = null;
   private _framed: [IRenderMime.IMimeModel, OutputFrame] | null = null;
 }
 

@@ -51,6 +51,17 @@ export function isSameForAll(mimeType: string): boolean {
   return wayToDraw(mimeType) === 'shown' && !CLEANED.has(mimeType);
 }
 
+/** The types beside which there is a script that needs what the script of another output has loaded. */
+const NEED_OTHERS = new Set([
+  'application/vnd.bokehjs_load.v0+json',
+  'application/vnd.bokehjs_exec.v0+json'
+]);
+
+/** Whether an output draws nothing in a frame of its own. */
+export function needsOthers(bundle: object): boolean {
+  return Object.keys(bundle).some(type => NEED_OTHERS.has(type));
+}
+
 /**
  * The type in which an untrusted output is drawn; undefined if there is none.
  *

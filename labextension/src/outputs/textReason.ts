@@ -20,16 +20,43 @@ export function textReason(
       mimeType
     );
   }
-  const others = people.users.filter(user => user === null || user !== me);
-  const names = others.filter(user => user !== null);
-  return names.length && names.length === others.length
+  const names = namesOfOthers(people, me);
+  return names
     ? trans.__(
         'Shown as text: %1 is not drawn until you trust %2 in this kernel ("Trust Them Until It Restarts" above).',
         mimeType,
-        names.join(', ')
+        names
       )
     : trans.__(
         'Shown as text: %1 is not drawn until you trust whoever has used this kernel ("Trust Them Until It Restarts" above).',
         mimeType
       );
+}
+
+/** Why an output that needs others of its notebook draws nothing in its frame; as `textReason`. */
+export function apartReason(
+  people: IPeople | null,
+  me: string | null,
+  trans: TranslationBundle
+): string {
+  if (!people) {
+    return trans.__(
+      'Not drawn: this output needs a library that another output loads, which works only in a notebook that you ran or trust ("Trust Notebook" in the command palette).'
+    );
+  }
+  const names = namesOfOthers(people, me);
+  return names
+    ? trans.__(
+        'Not drawn: this output needs a library that another output loads, which does not work until you trust %1 in this kernel ("Trust Them Until It Restarts" above).',
+        names
+      )
+    : trans.__(
+        'Not drawn: this output needs a library that another output loads, which does not work until you trust whoever has used this kernel ("Trust Them Until It Restarts" above).'
+      );
+}
+
+/** The others among these people; empty if not all of them are known. */
+function namesOfOthers({ users }: IPeople, me: string | null): string {
+  const others = users.filter(user => user === null || user !== me);
+  return others.includes(null) ? '' : others.join(', ');
 }

@@ -386,7 +386,7 @@ export class KernelStream {
     this._connector.stop();
     rolesChanged.disconnect(this._onRolesChanged);
     this._ends.renew();
-    this._set({ is: 'ended', reason });
+    this._set({ is: 'ended', code, reason });
     if (this._socket) {
       await this._incoming.finish();
     }

@@ -21,8 +21,8 @@ export type StreamState =
     }
   | { readonly is: 'signedOut' }
   | { readonly is: 'notAllowed'; readonly reason: string }
-  /** The kernel does not exist any more. */
-  | { readonly is: 'ended'; readonly reason: string };
+  /** The kernel does not exist any more, or JupyterLab has let it go: by the code of a websocket's end. */
+  | { readonly is: 'ended'; readonly code: number; readonly reason: string };
 
 /** What the server says of a kernel. */
 export interface IKernelAnswer {

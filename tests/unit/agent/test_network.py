@@ -10,15 +10,14 @@ import pytest
 
 from gateway_ext.agent.walls.name_files import hosts_for, resolv_conf_for
 from gateway_ext.agent.walls.network import (
-    Allowed,
     Network,
     Reach,
-    parse_allowed,
     private_subnets,
     versions_with_a_way,
 )
 from gateway_ext.agent.walls.own_network import Outside, local_subnets
 from gateway_ext.agent.walls.way_out import arguments
+from jupyter_ext.wire.allowed_addresses import Allowed, parse_allowed
 
 ROUTES_4 = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

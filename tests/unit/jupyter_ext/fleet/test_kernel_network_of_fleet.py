@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,5 +101,11 @@ def test_other_words_are_refused() -> None:
         network_mode("lan")
     for allowed in ("", "10.0.0.1:80,db.example:3306,[fd::1]:80,fd::/64,10.0.0.0/8"):
         assert allowed_addresses(allowed) == allowed
-    with pytest.raises(argparse.ArgumentTypeError, match=r"10\.1\.2\.3:6379"):
-        allowed_addresses("http://db")
+    for allowed, words in (
+        ("http://db", "10.1.2.3:6379"),
+        # In the words of gateways, which would not start.
+        ("10.0.0.1:80,10.1.2.3:99999", "the ports of '10.1.2.3:99999' must be from 1 to 65535"),
+        ("localhost:80", "loopback"),
+    ):
+        with pytest.raises(argparse.ArgumentTypeError, match=re.escape(words)):
+            allowed_addresses(allowed)

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Signal } from '@lumino/signaling';
+
+import { GoneKernels } from '../lib/kernels/goneKernels.js';
+
+/** The page's streams, with one of kernel `k`. */
+function streams() {
+  const made = { kernelId: 'k' };
+  const all = {};
+  const [added, stateChanged] = [new Signal(all), new Signal(made)];
+  return {
+    all: Object.assign(all, { added }),
+    add: () => added.emit({ ...made, stateChanged }),
+    end: code => stateChanged.emit({ is: 'ended', code, reason: '' })
+  };
+}
+
+/** A document with kernel `k`, of which JupyterLab learns after so many looks that it has gone. */
+function document(looks) {
+  const made = {
+    isDisposed: false,
+    session: { kernel: { id: 'k' } },
+    looked: 0,
+    sessionManager: {
+      async refreshRunning() {
+        made.looked += 1;
+        if (made.looked === looks) {
+          made.session = null;
+        } else {
+          throw new Error('the server does not answer');
+        }
+      }
+    }
+  };
+  return made;
+}
+
+test('cells wait until JupyterLab knows that their kernel was ended', async () => {
+  const page = streams();
+  const gone = new GoneKernels(page.all, 1);
+  page.add();
+  const context = document(3);
+  assert.equal(gone.isGone(context), false);
+  await gone.leave(context, () => true);
+  assert.equal(context.looked, 0);
+  page.end(4404);
+  assert.equal(gone.isGone(context), true);
+  const order = [];
+  await Promise.all([1, 2].map(n => gone.leave(context, () => true).then(() => order.push(n))));
+  assert.deepEqual(order, [1, 2]);
+  assert.equal(context.looked, 3);
+  assert.equal(gone.isGone(context), false);
+});
+
+test('nobody waits who has taken the cell back, or closed the document', async () => {
+  const page = streams();
+  const gone = new GoneKernels(page.all, 1);
+  page.add();
+  page.end(4404);
+  const context = document(Infinity);
+  await gone.leave(context, () => context.looked < 2);
+  assert.equal(context.looked, 2);
+  await gone.leave({ ...context, isDisposed: true }, () => true);
+  assert.equal(context.looked, 2);
+});
+
+test('a kernel that JupyterLab has let go lives', () => {
+  const page = streams();
+  const gone = new GoneKernels(page.all);
+  page.add();
+  page.end(1000);
+  assert.equal(gone.isGone(document(1)), false);
+  assert.equal(new GoneKernels(null).isGone(document(1)), false);
+});
