@@ -22,10 +22,10 @@ from jupyter_ext.auth.login_page import (
     CAME_BACK,
     CONFIRM,
     DONE,
-    FORM,
     GO_ON,
     START,
     page,
+    token_form,
 )
 from jupyter_ext.auth.request_origin import Origin, foreign, led_by_a_page
 from jupyter_ext.auth.sign_in_question import question
@@ -222,10 +222,8 @@ class FleetLoginHandler(LoginFormHandler):
         self._answer(
             "sign in",
             start
-            + FORM.format(
-                problem=xhtml_escape(problem),
-                action=xhtml_escape(url_path_join(self.base_url, "login")),
-                next=xhtml_escape(self.get_argument("next", "")),
+            + token_form(
+                problem, url_path_join(self.base_url, "login"), self.get_argument("next", "")
             ),
         )
 

@@ -1,5 +1,7 @@
 """The pages of signing in and out."""
 
+from tornado.escape import xhtml_escape
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -20,7 +22,7 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
-FORM = """
+_FORM = """
   <h1>Sign in</h1>
   <p class="problem" role="alert">{problem}</p>
   <form method="post" action="{action}">
@@ -95,6 +97,15 @@ SIGN_OUT = """
     <button type="submit">Sign out</button>
   </form>
 """
+
+
+def token_form(problem: str, action: str, next_page: str) -> str:
+    """Where a token is pasted, below what was wrong with the one before, which may be empty."""
+    return _FORM.format(
+        problem=xhtml_escape(problem[:1].upper() + problem[1:]),
+        action=xhtml_escape(action),
+        next=xhtml_escape(next_page),
+    )
 
 
 def page(title: str, body: str) -> str:

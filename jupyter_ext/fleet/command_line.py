@@ -34,8 +34,15 @@ from jupyter_ext.fleet.kernels import (
     not_running,
 )
 from jupyter_ext.fleet.leftovers import find_leftovers
-from jupyter_ext.fleet.login_link import DEMO_USER, add_token_options, demo_token, login_link
+from jupyter_ext.fleet.login_link import (
+    DEMO_USER,
+    LINK_SECONDS,
+    add_token_options,
+    demo_token,
+    login_link,
+)
 from jupyter_ext.fleet.notices import notices
+from jupyter_ext.fleet.quantities import duration_text
 from jupyter_ext.fleet.revoking import revoke
 from jupyter_ext.fleet.secrets_command import run_secrets, secrets_arguments
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, told_settings
@@ -238,7 +245,9 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 
 def _sign_in_line(data_dir: DataDir, settings: Settings) -> str:
     try:
-        return f"Sign in as the demo user, once: {login_link(settings, demo_token(data_dir))}"
+        link = login_link(settings, demo_token(data_dir))
+        lasts = duration_text(LINK_SECONDS)
+        return f"Sign in as the demo user, once, within {lasts}: {link}"
     except FleetError as error:
         # The fleet runs all the same.
         return f"To sign in: {error}"

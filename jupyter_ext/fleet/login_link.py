@@ -7,7 +7,7 @@ import argparse
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.quantities import duration, duration_text
+from jupyter_ext.fleet.quantities import duration_text, lifetime
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.platform.revocations import LONGEST_TOKEN_SECONDS
@@ -31,7 +31,7 @@ def add_token_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--expires",
-        type=duration,
+        type=lifetime,
         default=LOGIN_SECONDS,
         metavar="TIME",
         help="how long it is valid, for example 90s or 8h (12h)",

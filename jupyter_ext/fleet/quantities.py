@@ -11,11 +11,16 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def size(text: str) -> int:
     """Bytes of `500M` or `4G` (powers of 1024); raises argparse.ArgumentTypeError."""
-    return round(_quantity(text.upper().removesuffix("B"), _BYTES, text, "500M, 4G"))
+    return round(_quantity(text.upper().removesuffix("B"), _BYTES, text, "500M, 4G, or 0"))
 
 
 def duration(text: str) -> int:
     """Seconds of `90s`, `30m`, `8h` or `2d`; raises argparse.ArgumentTypeError."""
+    return round(_quantity(text, _SECONDS, text, "90s, 30m, 8h, or 0"))
+
+
+def lifetime(text: str) -> int:
+    """As `duration`, for what lives for some time."""
     return round(_quantity(text, _SECONDS, text, "90s, 30m, 8h"))
 
 
@@ -39,7 +44,5 @@ def _text(count: int, units: dict[str, int]) -> str:
 def _quantity(text: str, units: dict[str, int], typed: str, examples: str) -> float:
     found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]?)", text)
     if found is None or found[2] not in units:
-        raise argparse.ArgumentTypeError(
-            f"{typed!r} is not valid: use a value such as {examples}, or 0"
-        )
+        raise argparse.ArgumentTypeError(f"{typed!r} is not valid: use a value such as {examples}")
     return float(found[1]) * units[found[2]]

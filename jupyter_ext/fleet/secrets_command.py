@@ -18,6 +18,7 @@ from jupyter_ext.fleet.secret_rotation import KEYS, Key, KeyState, SecretRotatio
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.table import table
 
+ACTIONS = ("status", "rotate", "drop")
 LONGEST_KEEP = 30 * 86400
 _LONGEST_ID = 16
 """Characters of an ID in a table: those of the platform's keys are thumbprints."""
@@ -27,7 +28,8 @@ def secrets_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's grammar."""
     parser.add_argument(
         "action",
-        choices=("status", "rotate", "drop"),
+        choices=ACTIONS,
+        metavar="|".join(ACTIONS),
         help="status: which keys there are, and how much each encrypts; rotate: use a new key and "
         "accept the older one for a while; drop: no longer accept older keys",
     )

@@ -31,6 +31,19 @@ def known(tmp_path):
     return data_dir
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["secrets"], "required: status|rotate|drop"),
+        (["token", "--expires", "soon"], "such as 90s, 30m, 8h\n"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_with_what_to_type(capsys, arguments, words):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert words in capsys.readouterr().err
+
+
 def token_of(capsys, data_dir, *arguments):
     assert main(["token", *arguments, "--data-dir", str(data_dir.root)]) == 0
     token = capsys.readouterr().out.strip()
