@@ -58,15 +58,32 @@ def listen_addresses(address: str | None) -> list[str]:
     return list(dict.fromkeys([LOOPBACK, address]))
 
 
+def listens_everywhere(address: str | None) -> bool:
+    """Whether the front listens on all addresses of this machine."""
+    return address is not None and ipaddress.ip_address(address).is_unspecified
+
+
 def reaches_others(address: str | None) -> bool:
     """Whether other machines can connect to the front."""
     return address is not None and not ipaddress.ip_address(address).is_loopback
+
+
+def address_for_others() -> str | None:
+    """The address that this machine has in the network of its default route; None if there is none.
+    Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # For documentation (RFC 5737): nobody's.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
 
 
 def host_for_browsers(address: str | None) -> str:
     """How a URL names the front that listens there."""
     if address is None:
         return LOOPBACK
-    if ipaddress.ip_address(address).is_unspecified:
+    if listens_everywhere(address):
         return socket.gethostname()
     return in_url(address)

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from jupyter_ext.fleet.advertised_address import is_loopback
-from jupyter_ext.fleet.browser_address import reaches_others
+from jupyter_ext.fleet.browser_address import (
+    address_for_others,
+    listens_everywhere,
+    reaches_others,
+)
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.self_signed import fingerprint
 from jupyter_ext.fleet.settings import Settings
 
 
-def notices(settings: Settings, data_dir: DataDir) -> list[str]:
+def notices(
+    settings: Settings,
+    data_dir: DataDir,
+    address: Callable[[], str | None] = address_for_others,
+) -> list[str]:
     """What an operator must know about a fleet that browsers and clusters of other machines connect
     to."""
-    return [*_of_browsers(settings, data_dir), *_of_clusters(settings)]
+    return [
+        *_of_names(settings, address),
+        *_of_browsers(settings, data_dir),
+        *_of_clusters(settings),
+    ]
+
+
+def _of_names(settings: Settings, address: Callable[[], str | None]) -> list[str]:
+    """The address of a fleet whose URL has this machine's name, which others may not know."""
+    if settings.public_url or not listens_everywhere(settings.listen):
+        return []
+    host = address()
+    if host is None:
+        return []
+    return [
+        "Browsers of machines that do not know this one by its name reach the fleet at "
+        f"{replace(settings, listen=host).browser_url}/"
+    ]
 
 
 def _of_browsers(settings: Settings, data_dir: DataDir) -> list[str]:

@@ -47,6 +47,18 @@ def test_what_others_reach_is_https_unless_its_operator_wants_http(
     assert (FRONT_INSIDE in settings.port_names) is https
 
 
+def test_a_fleet_that_is_named_by_its_machine_is_named_by_an_address_too(tmp_path: Path) -> None:
+    everywhere = replace(OTHERS, listen="0.0.0.0", insecure_http=True)
+
+    def said(settings: Settings, address: str | None = "192.0.2.9") -> str:
+        return " ".join(notices(settings, DataDir.at(tmp_path), lambda: address))
+
+    assert "reach the fleet at http://192.0.2.9:8888/" in said(everywhere)
+    for other in (OTHERS, replace(everywhere, public_url="https://fleet.example")):
+        assert "reach the fleet at" not in said(replace(other, insecure_http=True))
+    assert "reach the fleet at" not in said(everywhere, None)
+
+
 def test_the_front_listens_where_it_was_told_and_on_this_machine(tmp_path: Path) -> None:
     own = SecretFiles(tmp_path / "secrets").front_certificate
     own.parent.mkdir()
