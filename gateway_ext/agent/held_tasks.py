@@ -8,7 +8,7 @@ from typing import Any
 
 
 class HeldTasks:
-    """Keeps each task until it is done: what asyncio alone knows of may end at any moment."""
+    """Keeps a reference to each task until it is done, as asyncio's event loop does not."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -68,7 +68,7 @@ class KernelRun:
         self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
 
     def answered(self, parts: list[bytes]) -> dict[str, Any]:
-        """Take note of its kernel_info_reply; what of the kernel's state that says."""
+        """Take note of its kernel_info_reply; returns the changes of the kernel's state."""
         self.info_heard.set()
         try:
             return {"kernel_info": reported_info(parts[3])}
@@ -77,7 +77,7 @@ class KernelRun:
             return {}
 
     def heard_status(self, parts: list[bytes]) -> str:
-        """Take note of a status; the execution state that it says, empty if it says none."""
+        """Take note of a status message; returns its execution state, empty if it has none."""
         self.iopub_heard.set()
         try:
             return short_text(parse_part(parts[3]).get("execution_state"))

@@ -84,7 +84,7 @@ def run_kernel(module: str) -> None:
 
 
 def _debug_without_files() -> None:
-    """pdb runs what is in `.pdbrc` of the home and of the working folder."""
+    """Have pdb ignore `.pdbrc` of the home and of the working folder, which others can write."""
     import pdb
 
     init = pdb.Pdb.__init__

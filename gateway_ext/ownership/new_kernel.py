@@ -63,7 +63,7 @@ def decrypted_secrets(box: SecretBox, agent_key: str, launch: str) -> Secrets:
     environment = wanted.get("environment", {})
     # Earlier gateways wrote none, and ignore them.
     options = wanted.get("options", {})
-    # Neither these: somebody may have chosen what there is.
+    # Nor did they write this: if anything was chosen, it is not known by whom.
     unsaid = [None] if environment or options else []
     prepared_by = tuple(wanted.get("prepared_by", unsaid))
     return Secrets(box.decrypt(agent_key), environment, options, prepared_by)

@@ -165,8 +165,8 @@ class AgentProcessProxy(BaseProcessProxyABC):
 
     @classmethod
     def why_shared(cls, manager: RemoteMappingKernelManager) -> str:
-        """Why nobody can have a kernel alone: what keeps it from the code of other people. Empty if
-        its person can. `manager` is the gateway's."""
+        """Why nobody can have a kernel alone: what lets the code of other people reach it. Empty if
+        people can. `manager` is the gateway's."""
         return ""
 
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:

@@ -108,7 +108,7 @@ def external(role: str, url: str) -> dict[str, Any]:
 
 
 def health_line(processes: Iterable[Mapping[str, Any]]) -> str:
-    """Where those look who watch the fleet; empty if it runs nothing itself."""
+    """The paths for health checks; empty if the fleet runs no process itself."""
     by_path: dict[str, list[str]] = {}
     for one in processes:
         if "health_url" in one:

@@ -64,7 +64,7 @@ def announce_order(control: socket.socket) -> None:
 
 
 def receive(control: socket.socket, announced: Callable[[], None]) -> Order | Place | None:
-    """The next that is told, which is an order or, before that, a place; None if nothing will come.
+    """The next message: an order or, before that, a place; None if the other side has closed.
     `announced` is called when an order was announced."""
     while True:
         size, descriptors, _, _ = socket.recv_fds(control, _SIZE, 1)
@@ -90,7 +90,7 @@ def receive(control: socket.socket, announced: Callable[[], None]) -> Order | Pl
 
 
 def _exactly(control: socket.socket, count: int) -> bytes:
-    """So many bytes, or fewer at the end. What follows, with its descriptors, is another's."""
+    """Read `count` bytes, or fewer at the end, and none of the next message: it has descriptors."""
     read = b""
     while len(read) < count and (more := control.recv(count - len(read))):
         read += more

@@ -137,7 +137,7 @@ def _said(control: socket.socket, deadline: float) -> tuple[dict[str, Any], list
     while not line.endswith(b"\n"):
         try:
             control.settimeout(max(deadline - time.monotonic(), 0.001))
-            # Nothing follows a line before it is answered, but for the kernel's end.
+            # One byte, so that nothing of the next line, which may be there, is read.
             byte, came, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
         except TimeoutError as error:
             raise TooSlow(f"the kernel's walls were not there in {SECONDS:.0f} s") from error

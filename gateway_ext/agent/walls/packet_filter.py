@@ -133,7 +133,7 @@ def rules(
 
 
 def refusals(subnets: Iterable[Subnet]) -> list[bytes]:
-    """The rules of what may not leave, if no rule before them lets it."""
+    """The rules that refuse packets to these networks, unless an earlier rule accepts them."""
     # Without the answer of its protocol a program would wait, and try again.
     reset = _protocol(socket.IPPROTO_TCP) + _expression("reject", _attribute(1, _RESET))
     prohibited = _attribute(2, bytes([_PROHIBITED]))

@@ -32,8 +32,8 @@ class WaitingProcess:
             announce_order(self._control)
 
     def build(self, place: Place) -> None:
-        """Have it build its walls while the agent starts: with no other ones it can become the
-        kernel then. It may end by itself, and none of our children may be reaped until it has
+        """Have it build its walls while the agent starts: it can then become a kernel with these
+        walls only. It may end by itself, and none of our children may be reaped until it has
         become the kernel."""
         self._place = place
         with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ class WaitingProcess:
         return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
     def dismiss(self) -> None:
-        """End it, which is not needed. Blocks for SECONDS at most, if it builds its walls."""
+        """End it: it is not needed. Blocks for SECONDS at most, if it builds its walls."""
         if self._place is not None:
             FirstProcess.dismiss(self._control, time.monotonic() + SECONDS)
         self._control.close()
