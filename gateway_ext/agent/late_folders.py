@@ -50,6 +50,7 @@ _IMPORTED_BY_KERNELS = (
     "gateway_ext.agent.kept_output",
     "gateway_ext.agent.text_packer",
     "gateway_ext.agent.written_output",
+    "gateway_ext.kernel_tools.altair_charts",
     "gateway_ext.kernel_tools.fleet_magic",
     "gateway_ext.kernel_tools.pip_magic",
 )

@@ -131,7 +131,8 @@ def test_what_leaves_session_parents_and_environment_ends_when_the_kernel_is_shu
 
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
-    """A cgroup with the limit, made as a gateway makes it."""
+    """A cgroup with the limit, made as a gateway makes it. To be asked for before the fleet, which
+    ends first: an agent that lives starts its kernel again, in this cgroup."""
     own = memory_cgroup_of(os.getpid())
     if own is None or own.version != 1 or not os.access(own.path, os.W_OK):
         pytest.skip("no memory cgroup can be made here")
@@ -154,7 +155,7 @@ def removed(folder: Path) -> bool:
     return True
 
 
-def test_a_kernel_that_its_cgroup_ended_says_so(fleet: Fleet, cgroup: Path) -> None:
+def test_a_kernel_that_its_cgroup_ended_says_so(cgroup: Path, fleet: Fleet) -> None:
     async def scenario() -> None:
         link, page = await opened(fleet, memory_bytes=LIMIT, memory_cgroup=str(cgroup))
         procs = (cgroup / "cgroup.procs").read_text().split()
