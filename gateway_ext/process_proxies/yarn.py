@@ -70,9 +70,9 @@ _PAUSE_SECONDS = 0.2
 _SUBMITTING = "spark-submit is running"
 _LAUNCH_TAG = "fleet-launch-"
 _ONE_USER = (
-    "nobody can have a kernel alone here: on this YARN all kernels are one user's, so that what"
-    " other people run can read them. Start one that does not run on YARN, or ask an operator for"
-    " YarnCluster.impersonation"
+    "a kernel for one person is not available here: on this YARN all kernels run as one user, so"
+    " other people's code can read them. Choose a kernel that does not run on YARN, or ask an"
+    " operator for YarnCluster.impersonation"
 )
 
 

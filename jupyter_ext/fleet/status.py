@@ -115,8 +115,8 @@ def health_line(processes: Iterable[Mapping[str, Any]]) -> str:
             by_path.setdefault(urlsplit(one["health_url"]).path, []).append(one["name"])
     if not by_path:
         return ""
-    health = "; ".join(f"{path} of {', '.join(names)}" for path, names in by_path.items())
-    return f"Health, without a token: {health}. Metrics: none, `up` opens no port for them"
+    health = "; ".join(f"{path} on {', '.join(names)}" for path, names in by_path.items())
+    return f"Health checks need no token: {health}. No metrics: `up` opens no port for them"
 
 
 def as_table(document: dict[str, Any], settings: Settings) -> str:

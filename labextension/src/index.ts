@@ -3,7 +3,7 @@ import { cellExecutor } from './kernels/cellExecutor.js';
 import { connectionLost } from './kernels/connectionLost.js';
 import { consoleEntry } from './kernels/consoleEntry.js';
 import { consoleExecutor } from './kernels/consoleExecutor.js';
-import { deedsOfOthers } from './kernels/deedsOfOthers.js';
+import { kernelActionsOfOthers } from './kernels/kernelActionsOfOthers.js';
 import { drivePage } from './contents/drivePage.js';
 import { drivePlugin } from './contents/drivePlugin.js';
 import { idleWarning } from './kernels/idleWarning.js';
@@ -43,7 +43,7 @@ export default [
   connectionLost,
   consoleEntry,
   consoleExecutor,
-  deedsOfOthers,
+  kernelActionsOfOthers,
   idleWarning,
   kernelDialogs,
   kernelNames,

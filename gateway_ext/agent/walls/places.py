@@ -118,7 +118,7 @@ def left_open(
         if path not in around:
             found.extend([path] if is_open else [])
             return
-        within = {one for one in (*changes, *around) if one != path and _folder_of(one) == path}
+        within = {one for one in (*changes, *around) if one != path and os.path.dirname(one) == path}
         if is_open:
             within |= {os.path.join(path, name) for name in entries(path)}
         for one in sorted(within):
@@ -126,10 +126,6 @@ def left_open(
 
     look("/", True)
     return found
-
-
-def _folder_of(path: str) -> str:
-    return os.path.dirname(path)
 
 
 def folders_around(path: str) -> list[str]:

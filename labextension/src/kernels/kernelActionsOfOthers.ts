@@ -12,8 +12,8 @@ import { watchKernelPanels } from './kernelPanels.js';
 import { whoShutDown } from './whoShutDown.js';
 
 /** Says who else has interrupted or shut down the kernel of an open notebook or console. */
-export const deedsOfOthers: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-fleet:deeds-of-others',
+export const kernelActionsOfOthers: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:kernel-actions-of-others',
   description: 'Says who else has interrupted or shut down a kernel.',
   autoStart: true,
   requires: [IStreams],
