@@ -82,7 +82,7 @@ class KernelNetwork:
     def _lost(self, words: str) -> None:
         words = " ".join(words.split())
         _log.warning("the kernel's way to the internet has ended: %s", words)
-        why = f"its way to the internet has ended, and its agent keeps trying to make it again: {words}"
+        why = f"its way to the internet has ended, and its agent tries to make it again: {words}"
         self._has(self._given.without_way(why))
 
     async def _look_for_way(self, kernel: int) -> None:
@@ -132,7 +132,7 @@ async def _refuse(kept: KeptNetwork, addresses: list[Subnet]) -> bool:
     if words == DONE:
         _log.info("the kernel does not reach what its machine has got: %s", names)
         return True
-    _log.warning("the machine's new addresses cannot be refused yet, %s: %s", names, words or _KILLED)
+    _log.warning("new addresses cannot be refused yet, %s: %s", names, words or _KILLED)
     return False
 
 

@@ -118,7 +118,8 @@ def left_open(
         if path not in around:
             found.extend([path] if is_open else [])
             return
-        within = {one for one in (*changes, *around) if one != path and os.path.dirname(one) == path}
+        known = (*changes, *around)
+        within = {one for one in known if one != path and os.path.dirname(one) == path}
         if is_open:
             within |= {os.path.join(path, name) for name in entries(path)}
         for one in sorted(within):

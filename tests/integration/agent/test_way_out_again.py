@@ -92,7 +92,7 @@ def test_a_way_that_is_killed_is_made_again_and_the_same_stays_refused(
             return said()[0]
 
         why = await lose()
-        assert why.endswith("its agent keeps trying to make it again: it was killed")
+        assert why.endswith("its agent tries to make it again: it was killed")
         await until(lambda: reach(link) == "internet", 20, "a way again")
         assert link.state["network"]["why"] == ""
         assert await page.run(code) == served
