@@ -116,7 +116,7 @@ def health_line(processes: Iterable[Mapping[str, Any]]) -> str:
     if not by_path:
         return ""
     health = "; ".join(f"{path} on {', '.join(names)}" for path, names in by_path.items())
-    return f"Health checks need no token: {health}. No metrics: `up` opens no port for them"
+    return f"Health checks, open to all: {health}. No metrics: `up` opens no port for them"
 
 
 def as_table(document: dict[str, Any], settings: Settings) -> str:

@@ -214,7 +214,7 @@ def test_a_process_is_described_and_shown():
     store = {**one, "name": "store", "health_url": "http://127.0.0.1:12009/healthz"}
     external = {"name": "database", "state": "external", "pid": None, "url": "mysql://h"}
     table = as_table({"processes": [one, gateway, store, external]}, Settings())
-    health = "Health checks need no token: /api on lab-1, gateway-1; /healthz on store. No metrics"
+    health = "Health checks, open to all: /api on lab-1, gateway-1; /healthz on store. No metrics"
     assert health in table
     assert table.splitlines()[2].split()[:2] == ["gateway-1", "draining"]
     assert table.splitlines()[1].split() == [
