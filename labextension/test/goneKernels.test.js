@@ -54,6 +54,15 @@ test('cells wait until JupyterLab knows that their kernel was ended', async () =
   assert.equal(gone.isGone(context), false);
 });
 
+test('a kernel that is started again is there', () => {
+  const page = streams();
+  const gone = new GoneKernels(page.all);
+  page.add();
+  page.end(4404);
+  page.add();
+  assert.equal(gone.isGone(document(1)), false);
+});
+
 test('nobody waits who has taken the cell back, or closed the document', async () => {
   const page = streams();
   const gone = new GoneKernels(page.all, 1);

@@ -97,7 +97,7 @@ export class PatientCells {
 
   private async _kernelFor(context: ISessionContext): Promise<boolean> {
     const waits = () => this._waiting.of(context).length > 0;
-    await this._gone.leave(context, waits);
+    await this._gone.leave(context, () => waits() && !this._isDead(context));
     return this._starts.kernelFor(context);
   }
 
@@ -106,9 +106,14 @@ export class PatientCells {
     return (
       !context.isTerminating &&
       (this._stageOf(context).is !== 'running' ||
-        this._gone.isGone(context) ||
+        (this._gone.isGone(context) && !this._isDead(context)) ||
         this._waiting.of(context).length > 0)
     );
+  }
+
+  /** Whether the server still lists the kernel, for it to be started again. */
+  private _isDead(context: ISessionContext): boolean {
+    return this._stageOf(context).is === 'dead';
   }
 
   private readonly _stageOf: (context: ISessionContext) => Stage;
