@@ -109,16 +109,27 @@ async def _refuse_new(kept: KeptNetwork) -> None:
     """Refuse public addresses that the machine did not have when the kernel started. Once refused,
     they stay so."""
     refused = set(kept.refused)
-    with MachineAddresses() as addresses:
-        while True:
-            outside = await asyncio.to_thread(Outside.look)
-            new = [one for one in outside.public() if one not in refused]
-            if not new or await _refuse(kept, new):
-                refused.update(new)
-                await asyncio.sleep(_ADDRESSES_SECONDS)
-                await addresses.changed()
-            else:
-                await asyncio.sleep(_ADDRESSES_SECONDS)
+    while True:
+        try:
+            with MachineAddresses() as addresses:
+                while True:
+                    await _refuse_what_is_new(kept, refused)
+                    await asyncio.sleep(_ADDRESSES_SECONDS)
+                    await addresses.changed()
+        except (OSError, RuntimeError, ValueError) as error:
+            # Of descriptors, threads or memory that lack for now.
+            _log.warning("new addresses cannot be refused yet: %s", error)
+            await asyncio.sleep(_ADDRESSES_SECONDS)
+
+
+async def _refuse_what_is_new(kept: KeptNetwork, refused: set[Subnet]) -> None:
+    while True:
+        outside = await asyncio.to_thread(Outside.look)
+        new = [one for one in outside.public() if one not in refused]
+        if not new or await _refuse(kept, new):
+            refused.update(new)
+            return
+        await asyncio.sleep(_ADDRESSES_SECONDS)
 
 
 async def _refuse(kept: KeptNetwork, addresses: list[Subnet]) -> bool:

@@ -32,4 +32,7 @@ def chart_bundle(chart: Any) -> Any:
     with renderers.enable(_AS_DATA, **renderers.options):
         bundle = chart._repr_mimebundle_(None, None)
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    if not data:
+        # It has printed what is wrong with the chart.
+        return bundle
     return {**data, "text/plain": _WORDS}, metadata

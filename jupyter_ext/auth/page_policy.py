@@ -12,6 +12,7 @@ from jupyter_ext.auth.request_origin import DEFAULT_PORTS, Origin
 # its host must not end a directive.
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?", re.ASCII)
 _SOCKETS = {"http": "ws", "https": "wss"}
+_ANYWHERE = ("'self'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:", "https:")
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -29,8 +30,8 @@ def page_policy(
 
     `origin`: where the browser reaches the fleet; None if that is not known. For Safari before 15.4
     `'self'` does not mean the websockets of the same host.
-    `scripts`: sources of scripts, see `script_sources`; None allows all. Plots and widgets that a
-    user has made are scripts in the page.
+    `scripts`: sources of scripts, see `script_sources`; None allows all of this port and of HTTPS.
+    Plots and widgets that a user has made are scripts in the page.
     `frames`: the address of another host for frames of outputs, if they have one.
     """
     host = _host_source(origin)
@@ -39,6 +40,8 @@ def page_policy(
         [
             "base-uri 'none'",
             f"connect-src 'self'{socket} data: blob: https:",
+            # What no other line names, such as what is loaded ahead.
+            "default-src 'self' data: blob: https:",
             "font-src 'self' data: blob: https:",
             "form-action 'self'",
             "frame-ancestors 'self'",
@@ -50,7 +53,7 @@ def page_policy(
             "media-src 'self' data: blob: https:",
             # JupyterLab shows PDF files so.
             "object-src blob:",
-            *([] if scripts is None else [f"script-src {' '.join(scripts)}"]),
+            f"script-src {' '.join(scripts or _ANYWHERE)}",
             "style-src 'self' 'unsafe-inline' data: blob: https:",
             "worker-src 'self' blob:",
             f"report-uri {report_uri}",

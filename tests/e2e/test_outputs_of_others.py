@@ -231,9 +231,9 @@ def test_an_html_file_asks_no_other_port_and_runs_without_the_pages_origin_if_it
     signed_in: Callable[[str, str], LabPage],
 ) -> None:
     path = f"demo/{uuid.uuid4().hex[:8]}.html"
-    loads = "".join(
-        f"<{tag} src='{foreign.url}/{tag}' autoplay></{tag}>" for tag in ("iframe", "video", "img")
-    )
+    tags = ("iframe", "video", "img", "script")
+    loads = "".join(f"<{tag} src='{foreign.url}/{tag}' autoplay></{tag}>" for tag in tags)
+    loads += f"<link rel=prefetch href='{foreign.url}/ahead'>"
     script = f"<p>text</p>{loads}<script>document.body.append(self.origin)</script>"
     files.save(path, {"type": "file", "format": "text", "content": script})
     page = signed_in(fleet.url, fleet.token("bob"))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from . import landlock
-from .places import CGROUPS, Walls, folders_around, left_open
+from .places import CGROUPS, Walls, folders_around, leads_out, left_open
 from .system_calls import no_new_privileges
 
 
@@ -19,7 +19,9 @@ def confine(walls: Walls, own: Path) -> None:
         # In namespaces it is gone already, and what is made beside it later must be seen.
         landlock.shut(None)
         return
-    shown = map(os.path.realpath, [str(own), *walls.shown])
+    by_kernels = [str(own), *walls.writable]
+    wanted = [path for path in (str(own), *walls.shown) if not leads_out(path, by_kernels)]
+    shown = map(os.path.realpath, wanted)
     landlock.shut(left_open([*hidden, CGROUPS], shown, _entries), readable=[CGROUPS])
 
 

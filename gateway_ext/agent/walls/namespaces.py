@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from .links import links_on_the_way
 from .name_files import RESOLVER_FILE
-from .places import CGROUPS, DISK, MEMORY, Walls, is_below, layers, outermost, stays_writable
+from .places import (
+    CGROUPS,
+    DISK,
+    MEMORY,
+    Walls,
+    folders_around,
+    is_below,
+    layers,
+    leads_out,
+    outermost,
+    stays_writable,
+)
 from .read_only import make_read_only
 from .system_calls import MountFlag, Namespace, mount, unshare
 
@@ -58,7 +69,12 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
     disk = {place: os.path.join(own, name) for place, name in DISK.items() if _is_folder(place)}
     replaced = [place for place in (*DISK, *MEMORY) if _is_folder(place)]
     gone = [*map(os.path.realpath, filter(os.path.isdir, walls.hidden)), *replaced]
-    wanted = [str(own), *walls.shown]
+    by_kernels = [str(own), *walls.writable]
+    wanted = [path for path in (str(own), *walls.shown) if not leads_out(path, by_kernels)]
+    # As long as nothing stands where its code may have put links.
+    writable = outermost(
+        os.path.realpath(path) for path in by_kernels if not leads_out(path, by_kernels)
+    )
     if RESOLVER_FILE not in files:
         # Its folder, because it is replaced when it changes.
         wanted.append(os.path.dirname(os.path.realpath(RESOLVER_FILE)))
@@ -77,6 +93,9 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
         elif path in MEMORY:
             mount("none", path, "tmpfs", _LEAST, "mode=1777")
         else:
+            for folder in _between(path, shown):
+                # Else its code could move the folder away with what is hidden in it.
+                _bind_anew(folder)
             mount("none", path, "tmpfs", _LEAST, f"size={_HIDDEN_BYTES},mode=755")
     for place, target in links.items():
         # Not in folders of the kernel's own, where its code may have put links that lead out.
@@ -92,7 +111,6 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
         _replace_file(path, text)
     make_read_only(lambda place: place in hidden or is_below(place, [CGROUPS]))
     if walls.read_only:
-        writable = outermost(map(os.path.realpath, [str(own), *walls.writable]))
         for path in writable:
             # A mount of its own, if it is none: it stays as it is when the one around it changes.
             if path not in shown and os.path.exists(path):
@@ -100,6 +118,13 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
         make_read_only(lambda place: not stays_writable(place, writable, replaced))
     # Otherwise hostile code could get capabilities in namespaces of its own.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def _between(path: str, shown: Collection[str]) -> list[str]:
+    """The folders between a path and the nearest shown one around it, the outermost first."""
+    around = folders_around(path)
+    nearest = next((at for at, folder in enumerate(around) if folder in shown), 0)
+    return around[:nearest][::-1]
 
 
 def _is_folder(place: str) -> bool:
@@ -141,9 +166,15 @@ def _replace_file(path: str, text: str) -> None:
 
 
 def _make_place(path: str, is_folder: bool) -> None:
-    if is_folder:
-        os.makedirs(path, exist_ok=True)
-        return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "ab"):
-        pass
+    """A place to mount something at. In a /tmp of the kernel's own, its code may have put links in
+    the way, which would lead elsewhere: they go."""
+    for folder in [*reversed(folders_around(path)), *([path] if is_folder else [])]:
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(folder)
+            os.mkdir(folder)
+    if not is_folder:
+        if os.path.islink(path):
+            os.unlink(path)
+        with open(path, "ab"):
+            pass

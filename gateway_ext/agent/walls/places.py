@@ -82,6 +82,17 @@ def is_below(path: str, folders: Iterable[str]) -> bool:
     return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
+def leads_out(path: str, writable: Iterable[str]) -> bool:
+    """Whether a path in one of the folders that kernels write to leads to somewhere else: by a link
+    that their code may have put there."""
+    real = os.path.realpath(path)
+    return any(
+        is_below(path, [folder]) and not is_below(real, [os.path.realpath(folder)])
+        for folder in map(os.path.normpath, writable)
+        if path != folder
+    )
+
+
 def outermost(paths: Iterable[str]) -> list[str]:
     """The paths that are in no other of them, sorted."""
     found: list[str] = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway_ext.agent.walls.places import Walls, layers, outermost
+from gateway_ext.agent.walls.places import Walls, layers, leads_out, outermost
 from gateway_ext.agent.walls.probe import advice
 from gateway_ext.agent.walls.read_only import mounted
 
@@ -27,6 +28,21 @@ def test_paths_that_are_hidden_are_shown_as_far_as_nothing_hidden_comes_back() -
     ]
     assert layers(["/a"], ["/a", "/a-b", "/"]) == [("/a", False)]
     assert outermost(["/b/c", "/b", "/bc", "/b/c/d"]) == ["/b", "/bc"]
+
+
+def test_what_a_link_in_a_folder_of_kernels_leads_to_is_not_shown(tmp_path: Path) -> None:
+    shared, secret = tmp_path / "shared", tmp_path / "secret"
+    for folder in (shared / "libraries", secret):
+        folder.mkdir(parents=True)
+    (shared / "inner").symlink_to("libraries")
+    (shared / "out").symlink_to(secret)
+    (tmp_path / "linked").symlink_to(shared)
+    for writable in (str(shared), f"{tmp_path}/linked"):
+        assert not leads_out(writable, [writable])
+        assert not leads_out(f"{writable}/libraries", [writable])
+        assert not leads_out(f"{writable}/inner", [writable])
+        assert leads_out(f"{writable}/out", [writable, f"{writable}/out"])
+    assert not leads_out(str(secret), [str(shared)])
 
 
 @pytest.mark.parametrize("raw", [[], {"hidden": "/x"}, {"shown": ["relative"]}, {"hidden": [1]}])

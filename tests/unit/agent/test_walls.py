@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,40 @@ def test_what_it_leaves_in_tmp_is_in_its_own_folder_and_no_link_leads_out(
     (own / "tmp").symlink_to(secret)
     run_inside(own, "open('/tmp/left', 'w').write('here')", hidden=(str(tmp_path),))
     assert list(secret.iterdir()) == []
+
+
+def test_links_that_it_leaves_in_tmp_lead_nothing_elsewhere_that_is_shown_there(own: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, folder_for_kernels("fleet-") as secret:
+        shown = Path(folder, "data", "mine")
+        shown.mkdir(parents=True)
+        (shown / "seen").touch()
+        places = {"hidden": (str(secret),), "shown": (str(shown),)}
+        for link in (shown, shown.parent):
+            run_inside(own, "", **places)
+            mine = own / "tmp" / link.relative_to("/tmp")
+            shutil.rmtree(mine)
+            mine.symlink_to("/proc/self/fd" if link == shown else secret)
+            look = f"import os; print(os.listdir({str(shown)!r}), os.listdir({str(secret)!r}))"
+            assert run_inside(own, look, **places) == "['seen'] []\n"
+        assert list(secret.iterdir()) == []
+
+
+def test_a_folder_around_what_is_hidden_in_a_shown_one_cannot_be_moved_away(own: Path) -> None:
+    with folder_for_kernels("fleet-home-") as home:
+        hidden = home / "code" / "project" / "deep" / "data"
+        hidden.mkdir(parents=True)
+        (hidden / "key").touch()
+        code = (
+            "import os\n"
+            f"os.chdir({str(home / 'code')!r})\n"
+            "for name in ('project', 'project/deep'):\n"
+            "    try: os.rename(name, name + '-moved')\n"
+            "    except OSError as error: print(error.strerror)\n"
+            "open('project/new', 'w').close()\n"
+        )
+        places = {"hidden": (str(home), str(hidden)), "shown": (str(home / "code"),)}
+        assert run_inside(own, code, **places) == "Device or resource busy\n" * 2
+        assert (home / "code" / "project" / "new").exists()
 
 
 @pytest.mark.parametrize(

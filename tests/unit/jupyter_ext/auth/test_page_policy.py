@@ -19,6 +19,7 @@ def test_pages_load_from_and_send_to_their_own_port_or_by_tls_only() -> None:
     assert directives(page_policy("/base/report")) == {
         "base-uri": "'none'",
         "connect-src": "'self' data: blob: https:",
+        "default-src": "'self' data: blob: https:",
         "font-src": "'self' data: blob: https:",
         "form-action": "'self'",
         "frame-ancestors": "'self'",
@@ -27,6 +28,7 @@ def test_pages_load_from_and_send_to_their_own_port_or_by_tls_only() -> None:
         "manifest-src": "'self'",
         "media-src": "'self' data: blob: https:",
         "object-src": "blob:",
+        "script-src": "'self' 'unsafe-inline' 'unsafe-eval' data: blob: https:",
         "style-src": "'self' 'unsafe-inline' data: blob: https:",
         "worker-src": "'self' blob:",
         "report-uri": "/base/report",
