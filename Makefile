@@ -173,10 +173,10 @@ $(STAMPS)/kernel-compiled: $(STAMPS)/kernel-package
 
 DEV := $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
 
-# Four at a time on two processors, since they wait for half of their time; the longest first, so
+# Three at a time on two processors, since they wait for half of their time; the longest first, so
 # that none runs alone at the end. Of the two with a browser one begins later than the other.
-SUITES := test-gateway test-fleet test-e2e-pages test-agent test-e2e-output test-lab test-proxies \
-	test-xgb-ray test-chaos lint test-labextension
+SUITES := test-fleet test-gateway test-e2e-pages test-lab test-e2e-output test-proxies test-xgb-ray \
+	test-agent test-chaos lint test-labextension
 PYTEST := -m pytest -q -m "not long and not chaos"
 
 # Without the plugins that start databases and stores, a test that needs one fails.
@@ -200,7 +200,7 @@ unit-kernel: install $(DEV)
 test: ## install what tests need and run every check
 	@$(MAKE) --jobs 3 test-install
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	if ! $(MAKE) --jobs 4 --keep-going --output-sync=target $(SUITES) 2>&1 | tee "$$said"; then \
+	if ! $(MAKE) --jobs 3 --keep-going --output-sync=target $(SUITES) 2>&1 | tee "$$said"; then \
 		printf '\nwhat failed:\n'; \
 		grep -aE '^(FAILED|ERROR) |^ *✖ |: error: |\*\*\* \[' "$$said" | cut -c1-300 | sort -u | head -n 50; \
 		exit 1; fi; \

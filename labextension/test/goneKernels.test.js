@@ -13,6 +13,7 @@ function streams() {
   return {
     all: Object.assign(all, { added }),
     add: () => added.emit({ ...made, stateChanged }),
+    connect: () => stateChanged.emit({ is: 'connected' }),
     end: code => stateChanged.emit({ is: 'ended', code, reason: '' })
   };
 }
@@ -60,6 +61,9 @@ test('a kernel that is started again is there', () => {
   page.add();
   page.end(4404);
   page.add();
+  // So are the connections that JupyterLab tries to one that was deleted.
+  assert.equal(gone.isGone(document(1)), true);
+  page.connect();
   assert.equal(gone.isGone(document(1)), false);
 });
 

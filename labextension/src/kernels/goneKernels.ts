@@ -24,11 +24,12 @@ export class GoneKernels {
   constructor(streams: Pick<Streams, 'added'> | null, pause = PAUSE_MS) {
     this._pause = pause;
     streams?.added.connect((_, stream) => {
-      // A dead kernel that is started again keeps its ID.
-      this._gone.delete(stream.kernelId);
       stream.stateChanged.connect((_, state) => {
         if (state.is === 'ended' && state.code === NO_SUCH_KERNEL) {
           this._gone.add(stream.kernelId);
+        } else if (state.is === 'connected') {
+          // A dead kernel that is started again keeps its ID.
+          this._gone.delete(stream.kernelId);
         }
       });
     });
