@@ -135,7 +135,7 @@ def refused_alone(fleet: KernelFleet, name: str) -> str:
     assert ann.call("GET", rules).json()["personal"] is False
     body = {"name": name, "project": "@demo", "kernel_id": str(uuid.uuid4())}
     answer = ann.call("POST", fleet.url(0), json=body)
-    assert (answer.status_code, "alone" in answer.text) == (400, True)
+    assert (answer.status_code, "for one person" in answer.text) == (400, True)
     assert ann.call("GET", fleet.url(0, body["kernel_id"])).status_code == 404
     return body["kernel_id"]
 
