@@ -146,18 +146,21 @@ def test_a_kernel_for_one_person_that_an_earlier_lab_refuses_leaves_no_session(
         body["kernel"] = {"name": "lossless", **kernel}
         return ann.call("POST", f"{lab}/api/sessions", json=body)
 
+    def sessions() -> list[str]:
+        return [one["id"] for one in ann.call("GET", f"{mixed.before}/api/sessions").json()]
+
     placeholder = f"demo/{uuid.uuid4()}"
     assert post(mixed.before, placeholder).status_code == 201
-    before = ann.call("GET", f"{mixed.before}/api/sessions").json()
+    before = sessions()
     # As a page sends it, whose placeholder is new.
     fresh = f"demo/{uuid.uuid4()}"
     refused = post(mixed.before, f"@{fresh}", launch_options={"only_for_me": True})
     assert (refused.status_code, "'@demo' is not a project name" in refused.text) == (400, True)
-    assert ann.call("GET", f"{mixed.before}/api/sessions").json() == before
+    assert sessions() == before
     own = post(mixed.now, f"@{fresh}", launch_options={"only_for_me": True})
     assert own.status_code == 201, own.text
     assert (own.json()["path"], own.json()["kernel"]["only_for"]) == (fresh, "ann")
     assert post(mixed.now, f"@{fresh}").status_code == 400
-    for lab, session in ((mixed.now, own.json()), (mixed.before, before[0])):
-        ended = ann.call("DELETE", f"{lab}/api/sessions/{session['id']}")
+    for lab, session in ((mixed.now, own.json()["id"]), (mixed.before, before[0])):
+        ended = ann.call("DELETE", f"{lab}/api/sessions/{session}")
         assert ended.status_code == 204, ended.text
