@@ -104,13 +104,16 @@ def _go_inside(control: socket.socket, place: Place) -> Report:
             paths = (f"/proc/self/ns/{kind}" for kind in ("user", "net"))
             spaces += [os.open(path, os.O_RDONLY) for path in paths]
         agent, between = os.pidfd_open(os.getppid()), os.pidfd_open(os.getpid())
+        has_told, tells = os.pipe()
         first = os.fork()
     except OSError as error:
         _give_up(control, error)
     if first:
-        _tell_of_itself(control, first, way_out, outside, spaces)
+        with contextlib.suppress(OSError):
+            _tell_of_itself(control, first, way_out, outside, spaces)
+            os.write(tells, b".")
         os._exit(0)
-    for descriptor in spaces:
+    for descriptor in (*spaces, tells):
         os.close(descriptor)
     # The number that the agent signals is that of the group.
     os.setsid()
@@ -118,7 +121,7 @@ def _go_inside(control: socket.socket, place: Place) -> Report:
         build(walls, own, {} if outside is None else outside.name_files())
         if network is not None and outside is not None:
             set_up(network, outside)
-        _become_child(agent, between)
+        _become_child(agent, between, has_told)
         if way_out is not None:
             with making_a_way():
                 way_out.start()
@@ -142,17 +145,20 @@ def _go_inside(control: socket.socket, place: Place) -> Report:
     _wait(control, read, kernel)
 
 
-def _become_child(agent: int, between: int) -> None:
-    """Wait until the process in between has ended; end with the agent from then on. Both are
-    descriptors, which are closed."""
+def _become_child(agent: int, between: int, has_told: int) -> None:
+    """Wait until the process in between has ended; end with the agent from then on. All three are
+    descriptors, which are closed; the last has a byte if the agent was told of this process."""
     # Not before: its end would have been that of the parent.
     select.select([between], [], [])
     end_with_parent(signal.SIGKILL)
+    if not os.read(has_told, 1):
+        # It was killed before: the agent may not know of this process, and waits for its end.
+        os._exit(128 + signal.SIGKILL)
     if select.select([agent], [], [], 0)[0]:
         # It had ended by then.
         os._exit(1)
-    os.close(agent)
-    os.close(between)
+    for descriptor in (agent, between, has_told):
+        os.close(descriptor)
 
 
 def let_go_of_rights(walls: Walls, own: Path) -> None:
@@ -199,8 +205,7 @@ def _tell_of_itself(
         words["own_resolver"] = outside.own_resolver
         words["refused"] = [*map(str, outside.public())]
         descriptors = [way_out.errors, *spaces]
-    with contextlib.suppress(OSError):
-        socket.send_fds(control, [_line(words)], descriptors)
+    socket.send_fds(control, [_line(words)], descriptors)
 
 
 def _line(words: Mapping[str, object]) -> bytes:

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.walls import landlock, outside
+from gateway_ext.agent.walls import first_process, landlock, outside
 from gateway_ext.agent.walls.links import program_paths
 from gateway_ext.agent.walls.order import Order
 from gateway_ext.agent.walls.places import Walls
 from gateway_ext.agent.walls.read_only import mounted
-from gateway_ext.agent.walls.waiting_process import start_walls
+from gateway_ext.agent.walls.waiting_process import WaitingProcess, start_walls
 from tests.servers.folder_for_kernels import folder_for_kernels
-from tests.unit.agent.inside_walls import run_inside, start_inside
+from tests.unit.agent.inside_walls import order_of, run_inside, start_inside
 
 LOOK = """
 import json, os
@@ -358,6 +358,31 @@ def test_what_builds_the_walls_is_known_to_be_killed(own: Path) -> None:
         waiting.become(order)
     assert waiting.was_killed()
     os.waitpid(waiting.pid, 0)
+
+
+def test_nothing_starts_inside_if_what_should_tell_of_it_was_killed(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        first_process, "_tell_of_itself", lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    )
+    order, output = order_of(own, ["true"])
+    ours, theirs = socket.socketpair()
+    waiting = os.fork()
+    if not waiting:
+        try:
+            ours.close()
+            first_process.wait_for_order(theirs, announced=lambda: None)
+        finally:
+            os._exit(1)
+    theirs.close()
+    with pytest.raises(outside.EndedInside):
+        WaitingProcess(waiting, ours).become(order)
+    assert os.WTERMSIG(os.waitpid(waiting, 0)[1]) == signal.SIGKILL
+    os.close(order.output)
+    # The pipe's end: nobody has it any more.
+    with os.fdopen(output) as lines:
+        assert lines.read() == ""
 
 
 def test_all_that_it_started_ends_with_it(own: Path) -> None:
