@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from jupyter_ext.wire.allowed_addresses import Subnet
 
@@ -30,6 +31,10 @@ _FIRST_LOOK, _LAST_LOOK = 0.02, 1.0
 """Seconds between two looks whether a new way leads out."""
 _ADDRESSES_SECONDS = 1.0
 """The least time between two looks at the machine's addresses."""
+_LACKING = (OSError, RuntimeError, ValueError)
+"""Errors of descriptors, threads or memory that lack for now."""
+_AGAIN_SECONDS = 1.0
+"""How long it waits then."""
 _KILLED = "it was killed"
 
 
@@ -44,7 +49,7 @@ class KernelNetwork:
         self._first = first
         self._tasks: list[asyncio.Task[None]] = []
         if first is not None and first.kept is not None and first.way_out is not None:
-            keeping = self._keep_way(first, first.kept, first.way_out)
+            keeping = self._keep_way(first, first.kept)
             refusing = _refuse_new(first.kept)
             self._tasks = [asyncio.create_task(one) for one in (keeping, refusing)]
 
@@ -57,27 +62,40 @@ class KernelNetwork:
         for task in self._tasks:
             task.cancel()
 
-    async def _keep_way(
-        self, first: FirstProcess, kept: KeptNetwork, way_out: NetworkProcess
-    ) -> None:
-        policy, begun = WayPolicy(), time.monotonic()
-        words = await _end_of(way_out) or _KILLED
+    async def _keep_way(self, first: FirstProcess, kept: KeptNetwork) -> None:
+        policy = WayPolicy()
         while True:
-            pause = policy.pause(time.monotonic() - begun)
-            self._lost(words)
-            await asyncio.sleep(pause)
-            begun = time.monotonic()
             try:
-                way_out = kept.make_way(self._given)
-            except OSError as error:
-                words = words_of(error)
-                continue
-            first.replace_way_out(way_out)
-            looking = asyncio.create_task(self._look_for_way(first.pid))
-            try:
-                words = await _end_of(way_out) or _KILLED
-            finally:
-                looking.cancel()
+                await self._follow_ways(first, kept, policy)
+            except _LACKING as error:
+                _log.warning("the kernel's way to the internet cannot be kept yet: %s", error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _follow_ways(
+        self, first: FirstProcess, kept: KeptNetwork, policy: WayPolicy
+    ) -> NoReturn:
+        begun = time.monotonic()
+        while True:
+            words = await self._lost_way(first)
+            while True:
+                pause = policy.pause(time.monotonic() - begun)
+                self._lost(words)
+                await asyncio.sleep(pause)
+                begun = time.monotonic()
+                try:
+                    first.replace_way_out(kept.make_way(self._given))
+                    break
+                except OSError as error:
+                    words = words_of(error)
+
+    async def _lost_way(self, first: FirstProcess) -> str:
+        """Wait until the way has ended; why it has."""
+        assert first.way_out is not None  # noqa: S101 - for the type checker
+        looking = asyncio.create_task(self._look_for_way(first.pid))
+        try:
+            return await _end_of(first.way_out) or _KILLED
+        finally:
+            looking.cancel()
 
     def _lost(self, words: str) -> None:
         words = " ".join(words.split())
@@ -87,6 +105,8 @@ class KernelNetwork:
 
     async def _look_for_way(self, kernel: int) -> None:
         """Take note of it when there is a way again."""
+        if self._now == self._given:
+            return
         pause = _FIRST_LOOK
         while not _leads_out(kernel):
             await asyncio.sleep(pause)
@@ -101,8 +121,12 @@ class KernelNetwork:
 
 
 def _leads_out(kernel: int) -> bool:
-    # Where other processes cannot be seen, that its process has not ended has to do.
-    return not os.path.exists(f"/proc/{kernel}/net/route") or bool(ways_of(kernel))
+    try:
+        # Where other processes cannot be seen, that its process has not ended has to do.
+        return not os.path.exists(f"/proc/{kernel}/net/route") or bool(ways_of(kernel))
+    except _LACKING:
+        # It is looked again.
+        return False
 
 
 async def _refuse_new(kept: KeptNetwork) -> None:
@@ -116,10 +140,9 @@ async def _refuse_new(kept: KeptNetwork) -> None:
                     await _refuse_what_is_new(kept, refused)
                     await asyncio.sleep(_ADDRESSES_SECONDS)
                     await addresses.changed()
-        except (OSError, RuntimeError, ValueError) as error:
-            # Of descriptors, threads or memory that lack for now.
+        except _LACKING as error:
             _log.warning("new addresses cannot be refused yet: %s", error)
-            await asyncio.sleep(_ADDRESSES_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _refuse_what_is_new(kept: KeptNetwork, refused: set[Subnet]) -> None:

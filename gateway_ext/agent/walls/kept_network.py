@@ -102,4 +102,10 @@ class KeptNetwork:
             os.close(write)
         # It is waited for elsewhere, and not by the Popen.
         process.returncode = 0
-        return NetworkProcess(process.pid, read)
+        try:
+            return NetworkProcess(process.pid, read)
+        except OSError:
+            # Nobody would end it.
+            os.kill(process.pid, signal.SIGKILL)
+            os.close(read)
+            raise
