@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import psutil
-import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.e2e.lab_page import LabPage, wait_for
@@ -18,6 +17,13 @@ from tests.integration.gateway_ext.fleet_of_gateways import agents_of
 
 def notice(lab: LabPage) -> Locator:
     return lab.notebook.locator(".jp-fleet-KernelNotice.jp-mod-warning")
+
+
+def kill_children(agent: psutil.Process) -> None:
+    """Also what builds its kernel's walls, and what leads from there to the internet."""
+    for child in agent.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 _RECORD_STATUS = """
@@ -57,9 +63,7 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     assert "Unknown" not in shown_status(ann)
 
     def kill_again() -> bool:
-        for child in agent.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+        kill_children(agent)
         # At once: a kernel that lives for 10 s while a notice is waited for has started well.
         return any("Start it again to go on" in text for text in notice(ann).all_inner_texts())
 
@@ -92,42 +96,51 @@ new MutationObserver(() => {
 """
 
 
-@pytest.mark.long
-def test_a_list_that_is_older_than_the_end_of_a_kernel_does_not_bring_it_back(ann: LabPage) -> None:
+def test_a_list_that_is_older_than_the_end_of_a_kernel_does_not_bring_it_back(
+    ann: LabPage, files: Files
+) -> None:
     ann.open_path("demo")
     ann.new_notebook()
     kernel_id = ann.evaluate(0, "import os; print(os.environ['KERNEL_ID'])")
     (agent,) = map(psutil.Process, agents_of(kernel_id))
-    dead = 0
+    older: list[Route] = []
+    newer: list[Route] = []
+    has_ended = False
 
     def list_late(route: Route) -> None:
-        """Gateways write down that a kernel has ended when its pages have heard it."""
-        nonlocal dead
-        answer = route.fetch()
-        models = answer.json()
-        for model in models:
-            if model["id"] == kernel_id and model["state"] == "dead":
-                dead += 1
-                if dead == 1:
-                    model.update(state="running", execution_state="idle", reason="")
-        route.fulfill(response=answer, json=models)
+        if has_ended:
+            route.fulfill(response=route.fetch())
+            newer.append(route)
+        else:
+            older.append(route)
 
     ann.page.route(re.compile(r"/api/kernels([?]|$)"), list_late)
     ann.page.evaluate(_RECORD_ALL)
 
     def gives_up() -> bool:
-        # Not what builds its walls: that is waited for.
-        for one in agent.children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                if any("ipykernel" in word for word in one.cmdline()):
-                    one.kill()
-        ann.page.wait_for_timeout(20)
-        return dead > 1
+        kill_children(agent)
+        (kernel,) = [model for model in files.kernels() if model["id"] == kernel_id]
+        return kernel["state"] == "dead"
 
-    wait_for("the kernel to be given up", gives_up, 180)
-    expect(notice(ann)).to_contain_text("Start it again to go on")
-    expect(ann.page.locator("#jp-bottom-panel")).to_contain_text("| Dead")
-    assert ann.page.evaluate("window.fleetStates").count("Dead") == 1
+    wait_for("the kernel to be given up", gives_up, 60)
+    status = ann.page.locator("#jp-bottom-panel")
+    expect(status).to_contain_text("| Dead")
+    wait_for("a list", lambda: older or ann.page.wait_for_timeout(20), 60)
+    has_ended = True
+    # Gateways write down that a kernel has ended when its pages have heard it.
+    for route in older:
+        answer = route.fetch()
+        models = answer.json()
+        for model in models:
+            if model["id"] == kernel_id:
+                model.update(state="restarting", execution_state="starting")
+        route.fulfill(response=answer, json=models)
+    wait_for("a newer list", lambda: newer or ann.page.wait_for_timeout(20), 60)
+    # It connects, if it does, when it has these lists.
+    ann.page.evaluate("fetch('/api/sessions').then(answer => answer.text())")
+    states = ann.page.evaluate("window.fleetStates")
+    assert states.count("Dead") == 1
+    assert states[-1] == "Dead"
 
 
 _RUNS = "print('on', flush=True); import time; time.sleep(600)"
