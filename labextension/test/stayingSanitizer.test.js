@@ -27,6 +27,16 @@ test('a target is found behind values that look like one', () => {
   );
 });
 
+test('no link runs a command of JupyterLab', () => {
+  const button =
+    '<button data-commandlinker-command="notebook:run-all-cells" ' +
+    'DATA-CommandLinker-args="{}" class="c" title=" data-commandlinker-command=">x</button>';
+  assert.equal(
+    staying(button),
+    '<button class="c" title=" data-commandlinker-command=">x</button>'
+  );
+});
+
 test('what is no tag is text', () => {
   assert.equal(staying('1 < 2 <a "><b class=x>'), '1 &lt; 2 &lt;a ">&lt;b class=x>');
 });
@@ -36,7 +46,9 @@ test('no attribute is added to what a sanitizer has written', () => {
   const { Parser } = stock('htmlparser2');
   const allowed = {
     allowedTags: ['a', 'area', 'b', 'form', 'p'],
-    allowedAttributes: { '*': ['alt', 'class', 'title', 'target', 'href'] }
+    allowedAttributes: {
+      '*': ['alt', 'class', 'title', 'target', 'href', 'data-commandlinker-args']
+    }
   };
   const pieces = [
     ...[
@@ -62,6 +74,7 @@ test('no attribute is added to what a sanitizer has written', () => {
       ' target="',
       'class="',
       "alt='",
+      'data-commandlinker-args=',
       'onclick=run()',
       'x',
       '&gt;',
@@ -88,7 +101,7 @@ test('no attribute is added to what a sanitizer has written', () => {
           clean
         );
         for (const name of Object.keys(others)) {
-          assert.ok(allowed.allowedAttributes['*'].includes(name), clean);
+          assert.ok(['alt', 'class', 'title', 'href'].includes(name), clean);
         }
       }
     });
@@ -114,7 +127,7 @@ test('there are no forms', () => {
 test('the sanitizer of the page comes first', () => {
   const ofPage = {
     allowNamedProperties: true,
-    allowCommandLinker: false,
+    allowCommandLinker: true,
     sanitize: (dirty, options) => `${dirty}<form>${options.x}</form>`
   };
   const sanitizer = stayingSanitizer(ofPage);

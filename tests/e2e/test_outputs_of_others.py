@@ -312,13 +312,15 @@ def strict_policy(page: LabPage, files: Files) -> str:
     return STRICT.replace("POLICY", json.dumps(scripts))
 
 
-def test_markdown_of_others_does_not_lead_the_page_away(
+def test_markdown_of_others_neither_leads_the_page_away_nor_runs_commands(
     show_to: ShowTo, foreign: ScriptedServer
 ) -> None:
     elsewhere = foreign.url.replace("127.0.0.1", "localhost")
     markdown = (
         f"<a class='click' target='_top' href='{elsewhere}/top'>x</a>\n"
         "<form><button class='send'>x</button></form>\n"
+        "<button class='command' data-commandlinker-command='apputils:change-theme' "
+        """data-commandlinker-args='{"theme": "JupyterLab Dark"}'>x</button>\n"""
     )
     page = show_to("bob", {"markdown": output({"text/markdown": markdown})})
     page.mark()
@@ -327,9 +329,12 @@ def test_markdown_of_others_does_not_lead_the_page_away(
         shown.locator(".click").click()
     assert opened.value.evaluate("window.opener") is None
     opened.value.close()
+    shown.locator(".command").click()
     shown.locator(".send").click()
     page.page.evaluate("fetch('/api').then(answer => answer.text())")
     assert not page.reloaded
+    # Nor has anything asked whether to run the command.
+    assert page.dialog.count() == 0
 
 
 def test_the_debugger_renders_variables_without_the_pages_origin(notebook: KernelNotebook) -> None:
