@@ -165,29 +165,35 @@ test('where messages are missing, somebody may have come, until the page has wha
   assert.equal(await show(fleet, page), null);
 });
 
-test('an answer is judged by the process that each request had', async () => {
+test('an answer is judged by the process that said it, whichever request it names', async () => {
   const fleet = fleetOf('ann', 'ben');
   const html = text => ({ data: { 'text/html': text }, metadata: {} });
-  const requests = { first: 1, second: 2, forgotten: 3 };
-  const numbers = Object.keys(requests).map(id =>
-    fleet.say(message('display_data', html(id), { msg_id: id }))
-  );
-  numbers.push(fleet.say(message('update_display_data', html('update'), { msg_id: 'unknown' })));
+  const say = (text, id) => fleet.say(message('display_data', html(text), { msg_id: id }));
+  const numbers = [say('unsaid', 'first')];
+  const processes = [];
+  const begin = process => processes.push([numbers.at(-1), process]);
+  begin(1);
+  numbers.push(say('first', 'first'));
+  begin(2);
+  numbers.push(say('second', 'second'));
+  begin(3);
+  numbers.push(say('forgotten', 'third'), say('late', 'second'));
   fleet.people = of(4);
   const page = await connected(fleet);
-  const begin = index => index.forEach(({ request }) => page.stream.adopt(request));
+  const adopt = index => index.forEach(({ request }) => page.stream.adopt(request));
   const answered = page.stream.replay(
     () => ({}),
-    begin,
+    adopt,
     () => undefined
   );
   await until(() => fleet.asked.length);
-  const index = Object.entries(requests).map(([request, process]) => ({ request, process }));
-  fleet.answer({ index, people: { 1: ['ann', 'ben'], 2: ['ann'] } }, numbers);
+  const index = ['first', 'second', 'third'].map((request, at) => ({ request, process: at + 1 }));
+  fleet.answer({ index, processes, people: { 1: ['ann', 'ben'], 2: ['ann'] } }, numbers);
   await answered;
+  assert.deepEqual(await whose(page, 'unsaid'), of(0, null));
   assert.deepEqual(await whose(page, 'first'), of(1, 'ann', 'ben'));
   assert.equal(await whose(page, 'second'), null);
   assert.deepEqual(await whose(page, 'forgotten'), of(0, null));
-  assert.deepEqual(await whose(page, 'update'), of(0, null));
+  assert.deepEqual(await whose(page, 'late'), of(0, null));
   assert.equal(await show(fleet, page), null);
 });

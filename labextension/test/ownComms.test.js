@@ -12,7 +12,7 @@ const message = (msg_type, content, request) => ({
 const open = (comm_id, request) => message('comm_open', { comm_id, data: {} }, request);
 const update = (comm_id, request) => message('comm_msg', { comm_id, data: { n: 1 } }, request);
 const marked = message =>
-  prepared(message, { kernel: 'k', people: { process: 1, users: ['ben'] } });
+  prepared(message, { kernel: 'k', journal: null, people: { process: 1, users: ['ben'] } });
 const sent = (comms, msg_id, msg_type, content = {}) => comms.sent({ msg_id, msg_type }, content);
 
 function ofAPage() {

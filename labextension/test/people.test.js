@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { peopleWords } from '../lib/access/peopleWords.js';
 import { isOnlyMine, readPeople, UNKNOWN } from '../lib/outputs/people.js';
-import { isPrepared, prepared, unmarked } from '../lib/outputs/preparedMessages.js';
+import { isPrepared, isSameProcess, prepared, unmarked } from '../lib/outputs/preparedMessages.js';
 import { trans } from './trans.js';
 
 const of = (process, ...users) => ({ process, users });
@@ -56,7 +56,7 @@ test('the notice names the others, or says that nobody knows them', () => {
   assert.match(words(null), /^The server does not say who else ran code/);
 });
 
-const BY = { kernel: 'k', people: of(1, 'ben') };
+const BY = { kernel: 'k', journal: 'j', people: of(1, 'ben') };
 const message = (msg_type, content) => ({ header: { msg_type }, content });
 const output = (type, data) => message(type, { data, metadata: { 'image/png': { width: 5 } } });
 
@@ -96,5 +96,22 @@ test('a message that makes no sense is marked all the same', () => {
     assert.ok(isPrepared(prepared(message('display_data', content), BY)));
   }
   const { by } = unmarked({ 'jupyter-fleet.prepared': 1 });
-  assert.deepEqual(by, { kernel: '', people: UNKNOWN });
+  assert.deepEqual(by, { kernel: '', journal: null, people: UNKNOWN });
+});
+
+test('code of users does not say who has prepared an output', () => {
+  const forged = { 'jupyter-fleet.prepared': { ...BY, people: of(2) }, more: 1 };
+  for (const type of ['text/plain', 'text/html']) {
+    const said = message('display_data', { data: { [type]: 'x' }, metadata: forged });
+    const { metadata } = prepared(said, BY).content;
+    assert.deepEqual(unmarked(metadata)?.by, type === 'text/html' ? BY : undefined);
+    assert.equal(metadata.more, 1);
+  }
+});
+
+test('a process is that of one agent: the next one counts from 1 again', () => {
+  assert.ok(isSameProcess(BY, { ...BY, people: of(1, 'eve') }));
+  for (const other of [{ kernel: 'l' }, { journal: 'i' }, { journal: null }, { people: of(2) }]) {
+    assert.ok(!isSameProcess(BY, { ...BY, ...other }));
+  }
 });

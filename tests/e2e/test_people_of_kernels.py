@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
+import psutil
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.kernel_notebook import KernelNotebook, run_cell
 from tests.e2e.lab_page import LabPage
+from tests.integration.gateway_ext.fleet_of_gateways import agents_of
 
 HOOK = (
     "get_ipython().display_formatter.formatters['text/html'].for_type(int, lambda number: "
@@ -81,3 +84,30 @@ def test_what_others_prepared_in_a_kernel_reaches_nothing_until_they_are_trusted
     run_cell(ann, 2)
     expect(ann.cell(2).locator(".js-plotly-plot .bars .point").first).to_be_attached()
     expect(notice(ann)).to_be_hidden()
+
+
+def test_what_others_prepared_stays_framed_when_the_kernel_has_another_agent(
+    notebook: KernelNotebook,
+) -> None:
+    notebook.save({"hook": HOOK, "sum": "1 + 1", "own": "print('alone')"})
+    ann = notebook.open()
+    ben = notebook.open("ben")
+    run_cell(ben, 0)
+    expect(ben.cell(0).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"))
+    ben.page.close()
+    run_cell(ann, 1)
+    expect(ann.framed(1).locator(".said")).to_have_text("null")
+
+    [kernel] = [one for one in notebook.files.kernels() if one["path"] == notebook.path]
+    [agent] = map(psutil.Process, agents_of(kernel["id"]))
+    for process in [agent, *agent.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    # Which counts its kernel's processes from 1 again, and knows nobody who has used them.
+    again = ann.notebook.get_by_role("button", name=re.compile("^Start Again"))
+    again.click(timeout=120_000)
+    run_cell(ann, 2)
+    expect(ann.cell(2).locator(".jp-OutputArea-output")).to_have_text("alone", timeout=60_000)
+    expect(notice(ann)).to_be_hidden()
+    expect(ann.framed(1).locator(".said")).to_have_text("null")
+    expect(ann.cell(1).locator(".said")).to_have_count(0)

@@ -58,7 +58,7 @@ class KernelRequests:
         for user in prepared_by:
             self._people.used(self._process, user)
         if self._process > 1 or prepared_by:
-            self._tell_people()
+            self._people.began(self._process, self._tell_people())
 
     # -- from clients -------------------------------------------------------------------------
 
@@ -87,9 +87,10 @@ class KernelRequests:
         """Who has used the kernel's process, as pages are told."""
         return self._people.of(max(1, self._process))
 
-    def _tell_people(self) -> None:
+    def _tell_people(self) -> int:
+        """Returns the number of the message."""
         message = make_message("", FLEET_CHANNEL, "people", b"{}", self.people)
-        self._append(CURSORS, message, False)
+        return self._append(CURSORS, message, False).sequence
 
     def given(
         self, session: str, channel: str, parts: list[bytes], user: str | None = None
@@ -269,8 +270,9 @@ class KernelRequests:
             _log.warning("the session %s asks for no cells, or for too many", session)
             # The page must go on: it holds back what others say until it has an answer.
             answer = Wanted([], [], [], None)
-        processes = {record["process"] for record in answer.index}
-        answer = replace(answer, people=self._people.of_all(processes))
+        asked_for = {record["process"] for record in answer.index}
+        people, processes = self._people.of_all(asked_for), self._people.processes()
+        answer = replace(answer, people=people, processes=processes)
         append_replay(journal, self._append, session, parts[0], answer)
         if not asked.get("adopt"):
             return

@@ -65,6 +65,18 @@ class People:
 
     def __init__(self) -> None:
         self._users: dict[int, list[str | None]] = {}
+        self._began: dict[int, int] = {1: 0}
+        """After which number of the journal each process began to say something."""
+
+    def began(self, process: int, after: int) -> None:
+        """A process begins: what it says has higher numbers in the journal."""
+        self._began[process] = after
+        if len(self._began) > MOST_PROCESSES:
+            del self._began[next(iter(self._began))]
+
+    def processes(self) -> list[tuple[int, int]]:
+        """After which number each process began, in order; the first ones may be forgotten."""
+        return [(after, process) for process, after in self._began.items()]
 
     def used(self, process: int, user: str | None) -> bool:
         """Note that a user has used a process; whether they had not before."""

@@ -52,13 +52,14 @@ class Restarted:
 class Wanted:
     """What a page gets: the index, the records whose messages it lacks, up to which numbers it has
     something of these, the process that ended last, if that had run something and nothing was run
-    since, and who has used the processes in the index."""
+    since, who has used the processes in the index, and after which number each process began."""
 
     index: list[dict[str, Any]]
     records: list[Record]
     held: list[int]
     restarted: Restarted | None
     people: Mapping[str, list[str | None]] = field(default_factory=dict)
+    processes: list[tuple[int, int]] = field(default_factory=list)
 
 
 def lost_process(index: RequestIndex, ended: Restarted) -> Restarted | None:
@@ -145,7 +146,7 @@ def append_replay(
             recipe["missing"] = missing
             restarted = None if answer.restarted is None else asdict(answer.restarted)
             content |= {"index": answer.index, "limit": journal.limit, "restarted": restarted}
-            content |= {"people": answer.people}
+            content |= {"people": answer.people, "processes": answer.processes}
         message = make_message("", FLEET_CHANNEL, "replay", asked, content)
         channel, (header, parent, _, packed) = split_fleet(message)
         named = json.dumps(recipe).encode()

@@ -7,6 +7,7 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
 import { followKernel } from '../kernels/followKernel.js';
 import { cellsOf, type KernelPanel, watchKernelPanels } from '../kernels/kernelPanels.js';
+import { type IPreparedBy, isSameProcess } from '../outputs/preparedMessages.js';
 import {
   type IPreparedOutputs,
   preparedBy,
@@ -78,7 +79,7 @@ class PanelPeople {
     this._leave();
     this._kernel = kernel;
     this._stream = stream;
-    this._process = null;
+    this._place = null;
     stream.people.changed.connect(this._changed);
     stream.comms.heldBack.connect(this._heldBack);
     this._changed();
@@ -104,20 +105,21 @@ class PanelPeople {
   };
 
   private _tell(): void {
-    this._process = this._stream?.people.now.process ?? null;
+    this._place = this._stream?.people.by ?? null;
     this._changed();
   }
 
   private readonly _changed = (): void => {
     const people = this._stream?.people;
-    if (!people || this._process !== people.now.process || framesAllOutputs()) {
+    const place = this._place;
+    if (!people || !place || !isSameProcess(place, people.by) || framesAllOutputs()) {
       this._notice.hide();
       return;
     }
     if (people.isMine) {
-      this._process = null;
+      this._place = null;
       this._notice.hide();
-      this._drawAsUsual(people.now.process);
+      this._drawAsUsual(place);
       return;
     }
     const shown = people.now;
@@ -138,11 +140,11 @@ class PanelPeople {
   };
 
   /** The user trusts whoever has used this process of the kernel. */
-  private _drawAsUsual(process: number): void {
+  private _drawAsUsual(place: IPreparedBy): void {
     const { _kernel: kernel, _stream: stream } = this;
     for (const model of this._cells()) {
       const by = preparedBy(model.outputs);
-      if (by?.kernel === kernel?.id && by?.people.process === process) {
+      if (by && isSameProcess(by, place)) {
         model.trusted = true;
       }
     }
@@ -161,6 +163,6 @@ class PanelPeople {
   private _kernel: Kernel.IKernelConnection | null = null;
   private _stream: KernelStream | null = null;
   /** In which process of the kernel something was held back that the user would get; null in none. */
-  private _process: number | null = null;
+  private _place: IPreparedBy | null = null;
   private _lacksWidgets = false;
 }

@@ -9,8 +9,19 @@ type Message = KernelMessage.IMessage;
 /** Where others may have put something into what a kernel says. */
 export interface IPreparedBy {
   readonly kernel: string;
+  /** The id of the kernel's journal, whose processes `people` counts; null if it has none. */
+  readonly journal: string | null;
   /** Who had used the process that said it. */
   readonly people: IPeople;
+}
+
+/** Whether both are the same process of the same kernel: a new agent counts from 1 again. */
+export function isSameProcess(one: IPreparedBy, other: IPreparedBy): boolean {
+  return (
+    one.kernel === other.kernel &&
+    one.journal === other.journal &&
+    one.people.process === other.people.process
+  );
 }
 
 /** Under this key the metadata of an output name the kernel, until the output is in a cell. */
@@ -29,11 +40,14 @@ export function prepared(message: Message, by: IPreparedBy): Message {
     case 'display_data':
     case 'execute_result':
     case 'update_display_data': {
-      const { data, metadata } = content;
-      const isHarmless = Object.keys(asObject(data)).every(isSameForAll);
-      return isHarmless
-        ? marked
-        : withContent(marked, { ...content, metadata: { ...asObject(metadata), [KEY]: by } });
+      const metadata = { ...asObject(content.metadata) };
+      // Code of users may have published anything, such a key too.
+      delete metadata[KEY];
+      const isHarmless = Object.keys(asObject(content.data)).every(isSameForAll);
+      return withContent(marked, {
+        ...content,
+        metadata: isHarmless ? metadata : { ...metadata, [KEY]: by }
+      });
     }
     case 'execute_reply':
       return withContent(marked, { ...content, payload: harmlessPages(content.payload) });
@@ -73,9 +87,13 @@ export function unmarked(metadata: unknown): { metadata: JSONObject; by: IPrepar
     return null;
   }
   // Code of users may have published anything.
-  const { kernel, people } = asObject(by);
+  const { kernel, journal, people } = asObject(by);
   return {
     metadata: rest,
-    by: { kernel: typeof kernel === 'string' ? kernel : '', people: readPeople(asObject(people)) }
+    by: {
+      kernel: typeof kernel === 'string' ? kernel : '',
+      journal: typeof journal === 'string' ? journal : null,
+      people: readPeople(asObject(people))
+    }
   };
 }

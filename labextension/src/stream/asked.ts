@@ -16,6 +16,8 @@ export interface IReplayPart {
   readonly restarted?: IEndedProcess | null;
   /** Who has used which process of those in the index; absent from agents of the version before. */
   readonly people?: Readonly<Record<number, readonly (string | null)[]>>;
+  /** After which number of the journal each process began; absent from agents of the version before. */
+  readonly processes?: readonly (readonly [number, number])[];
   readonly numbers: readonly number[];
   /** Of the first part, also what of the others was gone when the question came. */
   readonly missing: Runs;

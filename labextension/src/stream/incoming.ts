@@ -383,7 +383,7 @@ export class Incoming {
     if (!isWanted(message, asked.adopted)) {
       return;
     }
-    message = this._options.people.replayed(asked.numbered(message, number));
+    message = this._options.people.replayed(asked.numbered(message, number), number);
     if (asked.done.has(parentOf(message))) {
       this._queue.push(past(message));
     } else {

@@ -1,8 +1,7 @@
 import type { KernelMessage } from '@jupyterlab/services';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { prepared } from '../outputs/preparedMessages.js';
-import { parentOf } from '../outputs/outputLimit.js';
+import { type IPreparedBy, prepared } from '../outputs/preparedMessages.js';
 import type { IReplayPart } from './asked.js';
 import type { INotice } from './launchNotices.js';
 import { isFleet } from './madeMessages.js';
@@ -28,6 +27,11 @@ export class KernelPeople {
   /** Who has used the kernel's process, as far as the page has come. */
   get now(): IPeople {
     return this._now;
+  }
+
+  /** Where others may put something into what the kernel says now. */
+  get by(): IPreparedBy {
+    return this._by(this._now);
   }
 
   /** Emitted when `now` or `isMine` may have changed. */
@@ -99,28 +103,35 @@ export class KernelPeople {
       }
       return message;
     }
-    return this.isMine ? message : prepared(message, { kernel: this.kernelId, people: this._now });
+    return this.isMine ? message : prepared(message, this.by);
   }
 
   /** The first part of an answer has come, which says who has used which process. */
-  answered({ index = [], people = {} }: IReplayPart): void {
-    this._processes = new Map(
-      index.map(({ request, process }) => [
-        request,
+  answered({ people = {}, processes = [] }: IReplayPart): void {
+    this._processes = [...processes]
+      .reverse()
+      .map(([after, process]) => [
+        after,
         people[process] ? { process, users: people[process] } : UNKNOWN
-      ])
-    );
+      ]);
   }
 
-  /** A message of the answer. */
-  replayed(message: Message): Message {
-    const people = this._processes.get(parentOf(message)) ?? UNKNOWN;
-    return this._isMine(people) ? message : prepared(message, { kernel: this.kernelId, people });
+  /**
+   * A message of the answer, with its number in the journal: that tells which process has said it. The
+   * request that it names does not, because code of users chooses that.
+   */
+  replayed(message: Message, number: number): Message {
+    const [, people] = this._processes.find(([after]) => after < number) ?? [0, UNKNOWN];
+    return this._isMine(people) ? message : prepared(message, this._by(people));
   }
 
   /** The stream has ended. */
   stop(): void {
     this._trusted.changed.disconnect(this._onTrusted);
+  }
+
+  private _by(people: IPeople): IPreparedBy {
+    return { kernel: this.kernelId, journal: this._journal, people };
   }
 
   private _isMine(people: IPeople): boolean {
@@ -146,7 +157,7 @@ export class KernelPeople {
   /** What a gateway has said, and of which place of the journal. */
   private _told: { readonly number: number; readonly people: IPeople } | null = null;
   private _journal: string | null = null;
-  /** Who has used the process of each request of the last answer. */
-  private _processes = new Map<string, IPeople>();
+  /** Of the last answer: after which number each process began, the last one first, and who has used it. */
+  private _processes: (readonly [number, IPeople])[] = [];
   private readonly _changed = new Signal<this, void>(this);
 }

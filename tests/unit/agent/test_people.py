@@ -204,3 +204,25 @@ def test_an_answer_names_the_users_of_the_processes_in_its_index() -> None:
     agent.requests.new_process()
     agent.execute("r2", "c2")
     assert agent.ask()[0][0]["people"] == {"1": [None], "3": [None]}
+
+
+def test_an_answer_tells_which_process_said_a_message_whichever_request_that_names() -> None:
+    agent = Agent()
+    agent.execute("r1", "c1")
+    agent.say("r1", "display_data", {"data": {}, "metadata": {}})
+    agent.requests.new_process()
+    agent.requests.new_process(["ann"])
+    agent.execute("r2", "c2")
+    agent.say("r1", "display_data", {"data": {}, "metadata": {}})
+    told = agent.ask()[0][0]
+    [first, third] = told["numbers"]
+    began = {process: after for after, process in told["processes"]}
+    assert began[1] == 0 < first < began[2] < began[3] < third
+
+
+def test_the_first_processes_of_very_many_are_forgotten() -> None:
+    people = People()
+    for process in range(1, MOST_PROCESSES + 2):
+        people.began(process, 10 * process)
+    processes = people.processes()
+    assert (processes[0], len(processes)) == ((20, 2), MOST_PROCESSES)
