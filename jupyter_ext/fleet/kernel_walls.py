@@ -65,8 +65,8 @@ def walls_notices(
             "they can read each other's memory"
         )
     own = [] if as_root or mode == "none" else homes()
-    if own and not _is_shown(own[0], shown):
-        lines.append(home_notice(own[0], only_user, in_namespaces=not why_not))
+    if hidden := [home for home in own if not _is_shown(home, shown)]:
+        lines.append(home_notice(" and ".join(hidden), only_user, in_namespaces=not why_not))
     return lines
 
 
