@@ -108,7 +108,7 @@ def _insert(
         if not wanted.awaited:
             session_rows.told(connection, same.id)
         return same
-    return session_rows.add_session(
+    new = session_rows.new_session(
         connection,
         kernel_id=kernel_id,
         document=here,
@@ -117,3 +117,4 @@ def _insert(
         username=username,
         awaited=wanted.awaited,
     )
+    return session_rows.add_session(connection, new)

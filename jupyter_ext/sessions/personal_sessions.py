@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tornado import web
 
+from jupyter_ext.database.engine import now_utc
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
 from jupyter_ext.kernels.manager import project_of, require_role
@@ -72,14 +74,15 @@ class PersonalSessionManager(FleetSessionManager):
             raise web.HTTPError(400, "a session needs a path within a project")
         require_role(identity, project, Role.EDITOR)
         if own is None:
-            new_row = partial(
-                personal_rows.new_row,
+            new_session = partial(
+                session_rows.new_session,
+                kernel_id=str(uuid.uuid4()),
                 document=document,
-                username=identity.user,
-                shown=path,
+                shown_path=path,
                 name=name or document.base,
+                username=identity.user,
             )
-            wanted = await self.run(new_row)
+            wanted = await self.run(new_session)
         else:
             wanted = own
         if chosen is not None:
@@ -381,7 +384,6 @@ class PersonalSessionManager(FleetSessionManager):
 
 def _with_new_kernel(wanted: Session) -> Any:
     def made(connection: Any) -> Session:
-        new = personal_rows.new_row(connection, wanted.document, wanted.username, "", "")
-        return replace(wanted, kernel_id=new.kernel_id, created=new.created)
+        return replace(wanted, kernel_id=str(uuid.uuid4()), created=now_utc(connection))
 
     return made
