@@ -42,8 +42,8 @@ def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> bool:
 
 
 def runs_code_of_one_user(*, as_root: bool, has_walls: bool, trust_everyone: bool) -> bool:
-    """Whether nothing would keep the code of several users apart, and nobody said that it need not
-    be."""
+    """Whether nothing would keep the code of several users apart, and the operator has not allowed
+    that."""
     return not (as_root or has_walls or trust_everyone)
 
 

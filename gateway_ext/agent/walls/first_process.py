@@ -145,11 +145,11 @@ def _go_inside(control: socket.socket, place: Place) -> Report:
 def _become_child(agent: int, between: int) -> None:
     """Wait until the process in between has ended; end with the agent from then on. Both are
     descriptors, which are closed."""
-    # Not before: its end would have been that of the parent.
+    # Not before: until then the process in between is the parent.
     select.select([between], [], [])
     end_with_parent(signal.SIGKILL)
     if select.select([agent], [], [], 0)[0]:
-        # It had ended by then.
+        # The agent ended before this process could follow it.
         os._exit(1)
     os.close(agent)
     os.close(between)
