@@ -33,7 +33,7 @@ def agent_settings(app: Any, log: logging.Logger) -> AgentSettings:
             list(app.shown_folders),
             NetworkChoice(app.kernel_network, app.kernel_network_allowed, app.tun_device, log),
             log,
-            # Whom the operator names as the only user is let in to their own home.
+            # Kernels of the only user, if the operator names one, may read the home.
             [] if app.one_user and app.only_user else private_folders(),
         ),
     )

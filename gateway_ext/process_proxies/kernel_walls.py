@@ -90,7 +90,7 @@ class KernelWalls:
             raise NoWalls(str(error)) from error
         walls = replace(self._walls, readable=tuple(_named_paths(kernelspec)))
         if uid is None and os.geteuid() != 0:
-            # A kernel could change what its user runs later, and is let in wherever they are.
+            # It could change what this user runs later, and use this user's credentials.
             walls = replace(walls.also_hiding(*self._private), read_only=True)
         why = why_not = ""
         for network in networks:
