@@ -144,7 +144,7 @@ class PanelPeople {
   private readonly _notice: ActionNotice;
   private _kernel: Kernel.IKernelConnection | null = null;
   private _stream: KernelStream | null = null;
-  /** In which process of the kernel something was held back that the user would get; null in none. */
+  /** The process of the kernel from which something is held back; null if nothing is. */
   private _process: number | null = null;
   private _lacksWidgets = false;
 }
