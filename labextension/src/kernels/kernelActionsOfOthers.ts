@@ -5,7 +5,6 @@ import type { KernelStream } from '../stream/kernelStream.js';
 import { pageUser } from '../user/pageUser.js';
 import { followKernel } from './followKernel.js';
 import { kernelPanelPlugin } from './kernelPanelPlugin.js';
-import { whoShutDown } from './whoShutDown.js';
 
 /** Says who else has interrupted or shut down the kernel of an open notebook or console. */
 export const kernelActionsOfOthers = kernelPanelPlugin(
@@ -29,7 +28,7 @@ function follow(stream: KernelStream, context: ISessionContext, trans: Translati
   });
   stream.stateChanged.connect((_, state) => {
     if (state.is === 'ended') {
-      tell(whoShutDown(state.reason), (by, name, at) =>
+      tell(state.by, (by, name, at) =>
         trans.__(
           '%1 shut down the kernel of %2 at %3. Its variables are gone; run a cell to start another one.',
           by,
