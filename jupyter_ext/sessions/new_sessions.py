@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 from tornado import web
 
-from jupyter_ext.kernels.launch_rules import Choice
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.manager import project_of, require_role
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -29,12 +29,12 @@ class NewSession:
     kernel runs."""
 
     path: str
-    name: str | None
-    type: str
-    kernel_name: str | None
-    kernel_id: str | None
-    choice: Choice
-    awaited: bool
+    name: str | None = None
+    type: str = "notebook"
+    kernel_name: str | None = None
+    kernel_id: str | None = None
+    choice: Choice = NO_CHOICE
+    awaited: bool = False
 
 
 async def new_session(sessions: Sessions, wanted: NewSession, identity: Identity) -> dict[str, Any]:
