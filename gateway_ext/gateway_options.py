@@ -124,8 +124,8 @@ class GatewayOptions(HasTraits):
         "because their code reaches the files of the user who runs the gateway.",
     ).tag(config=True)
     only_user = Unicode(
-        help="With one_user: the name of the user whom the fleet serves, whoever that was before. "
-        "The default is whoever has started the first kernel."
+        help="With one_user: the name of the user whom the fleet serves. The default is whoever "
+        "starts the first kernel. A name here replaces an earlier user."
     ).tag(config=True)
     hidden_folders = List(
         Unicode(),
@@ -148,16 +148,18 @@ class GatewayOptions(HasTraits):
         "nothing but itself. internet: what is no private, link-local or loopback address and not "
         "this machine; needs pasta (Debian: passt), a device /dev/net/tun that kernels' users can "
         "open, and nf_tables. host: all that this machine reaches, and every port of it. auto: "
-        "internet, where that cannot be had none, also for each kernel that finds it gone at its "
-        "start, and host for kernels without namespaces or that listen on TCP ports. With none and "
-        "internet no kernel starts without, and with auto none in a namespace.",
+        "internet, or none where that cannot be had, also for each kernel that finds it gone at "
+        "its start, and host for kernels without namespaces or that listen on TCP ports. With none "
+        "and internet, a kernel that cannot have that network does not start. With auto, a kernel "
+        "in namespaces never gets the network of its machine.",
     ).tag(config=True)
     kernel_network_allowed = List(
         Unicode(),
         help="With kernel_network internet: what kernels reach beside that, as an address, a "
         "network or a name, with or without ports: 10.1.2.3:6379, 10.1.0.0/16:8000-9000, "
-        "fd12::/48, [fd12::1]:6379, database.example:3306. A name is looked up, and lasts, when a "
-        "kernel is started. An address of this machine is possible, its loopback is not.",
+        "fd12::/48, [fd12::1]:6379, database.example:3306. A name is looked up when a kernel "
+        "starts, which keeps these addresses. Addresses of this machine can be allowed, except its "
+        "loopback.",
     ).tag(config=True)
     tun_device = Unicode(
         help="With kernel_network internet: a device that kernels' users can open in the place of "
@@ -283,7 +285,7 @@ class GatewayOptions(HasTraits):
     ).tag(config=True)
     metrics_ip = Unicode(
         "127.0.0.1",
-        help="Address of metrics_port: one that only those who watch the fleet reach.",
+        help="Address of metrics_port. Only those who watch the fleet should be able to reach it.",
     ).tag(config=True)
     spread_starts = Bool(
         True,

@@ -61,7 +61,7 @@ class LabOptions(HasTraits):
     metrics_ip = Unicode(
         "127.0.0.1",
         config=True,
-        help="Address of metrics_port: one that only those who watch the fleet reach.",
+        help="Address of metrics_port. Only those who watch the fleet should be able to reach it.",
     )
     max_workspaces = Int(
         1000,

@@ -46,8 +46,8 @@ from .walls.waiting_process import WaitingProcess
 _log = logging.getLogger("fleet.agent")
 
 _STATE_SECONDS = 0.02
-"""Changes of state within this time are reported together, but for what becomes of the process:
-whoever starts a kernel waits for that."""
+"""Changes of state within this time are reported together, except those of the process: whoever
+starts a kernel waits for them."""
 _ACTIVITY_SECONDS = 10.0
 """How often a change is reported if only the time of the last activity has changed."""
 _SESSION_SECONDS = 3600.0
@@ -120,7 +120,7 @@ class Agent:
 
     async def run(self) -> None:
         """Start the kernel and serve; returns when kernel and directory are gone."""
-        self._kernel.build_walls()
+        self._kernel.starts.build_walls(self._document)
         await self._open_call_socket()
         work = [
             asyncio.create_task(self._kernel.start()),
@@ -157,7 +157,7 @@ class Agent:
             _log.warning("the kernel cannot call the fleet: %s", error)
             return
         self._call_socket = call_socket
-        self._kernel.call_socket = call_socket
+        self._kernel.starts.call_socket = call_socket
 
     def reap(self) -> None:
         """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""

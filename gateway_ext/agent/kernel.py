@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import signal
@@ -15,24 +14,17 @@ from typing import Any
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import MessageError, parse_part
 
-from .call_socket import CallSocket
 from .client_messages import ClientMessages
 from .credit_file import waits_for_credit
 from .entry import EVERYBODY, Audience, Entry
 from .held_tasks import HeldTasks
 from .kernel_log import KernelLog
-from .kernel_process import (
-    ConnectionFiles,
-    KernelProcess,
-    LaunchError,
-    build_ahead,
-    has_packages,
-)
+from .kernel_process import ConnectionFiles, LaunchError, has_packages
 from .kernel_run import PACKAGES_SECONDS, KernelRun
 from .kernel_state import ProcessState, ReportedState, short_text, utc_now
-from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
 from .orphans import end_orphans, reap_orphans
+from .process_starts import ProcessStarts
 from .requests.kernel_requests import KernelRequests
 from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
@@ -62,8 +54,6 @@ class Kernel:
         process."""
         self._limit = limit
         self.state = ReportedState()
-        self.call_socket: CallSocket | None = None
-        """Where each process can call the fleet; to be set before `start`."""
         self.excess: Callable[[], int] = lambda: 0
         """How many bytes of messages nobody has room for yet; to be set before `start`."""
         self._document = document
@@ -72,13 +62,13 @@ class Kernel:
         self.requests = KernelRequests(on_message)
         self._messages = ClientMessages(sessions, self.requests)
         self._on_state = on_state
-        self._forked = forked
         self._key = secrets.token_hex(32).encode()
         self._kernel_session = uuid.uuid4().hex
         """The session id of the process that spoke last: pages drop what waits of an older one, so
         that what is said on behalf of a dead process has its id."""
         self._files = ConnectionFiles(document, self._key, sockets)
         self._log = KernelLog(document.directory / "kernel.log")
+        self.starts = ProcessStarts(self._files, self._log, forked, limit)
         self._policy = RestartPolicy()
         self._left_out = ""
         """Why the users' packages are left out, until a user restarts the kernel."""
@@ -86,7 +76,6 @@ class Kernel:
         self._run: KernelRun | None = None
         self._tasks = HeldTasks()
         self._closed = False
-        self._starting = False
         self._claimed = asyncio.Event()
         if document.pooled:
             # Complete, for whoever looks at it: it answers nobody, but nothing is missing.
@@ -97,19 +86,6 @@ class Kernel:
             self._claimed.set()
 
     # -- life ---------------------------------------------------------------------------------
-
-    def build_walls(self) -> None:
-        """Have the walls of the first process built, if there is one that waits to become the
-        kernel and it is known what kernel that is; to be called once, before `start`. Blocks a
-        little."""
-        if self._forked is None or self._document.pooled:
-            return
-        # What is wrong with the place of the sockets `start` says.
-        with contextlib.suppress(OSError):
-            walls = self._files.walls()
-            build_ahead(self._forked, self._document.directory, walls, self._limit)
-        # What it starts may not be reaped until it has become the kernel.
-        self._starting = self._forked.is_building
 
     async def start(self) -> None:
         """Start the first process; if that is not possible the state says why. A kernel that is
@@ -124,7 +100,7 @@ class Kernel:
         whether the process that waits for it can become it."""
         self._document = document
         if not fork:
-            self._dismiss()
+            self.starts.dismiss()
         self.state.last_activity = utc_now()
         self._change(pooled=False, process=ProcessState.STARTING, execution_state="starting")
         self._claimed.set()
@@ -159,7 +135,7 @@ class Kernel:
         async with self._changing:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
-            await asyncio.to_thread(self._dismiss)
+            await asyncio.to_thread(self.starts.dismiss)
             await end_orphans(self._own_pids)
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
 
@@ -178,7 +154,7 @@ class Kernel:
 
     def reap(self) -> None:
         """Reap processes that the kernel started, whose parents have ended and that have ended."""
-        if not self._starting:
+        if not self.starts.is_starting:
             reap_orphans(self._own_pids())
 
     @property
@@ -212,33 +188,11 @@ class Kernel:
         run.process.signal(signal.SIGKILL)
         return True
 
-    def _dismiss(self) -> None:
-        forked, self._forked = self._forked, None
-        if forked is not None:
-            forked.dismiss()
-
     async def _launch(self) -> None:
         try:
             connection = await asyncio.to_thread(self._files.write)
-            await asyncio.to_thread(make_leases_folder, self._document.directory)
-            forked, self._forked = self._forked, None
             with_packages = not self._left_out and has_packages(self._document)
-            calls = None if self.call_socket is None else await self.call_socket.renew()
-            self._starting = True
-            try:
-                process = await KernelProcess.start(
-                    self._document,
-                    self._files.file,
-                    self._log,
-                    forked,
-                    credit=self._files.credit,
-                    left_out=self._left_out,
-                    limit=self._limit,
-                    call_socket=calls,
-                    walls=self._files.walls(),
-                )
-            finally:
-                self._starting = False
+            process = await self.starts.start(self._document, self._left_out)
         except (LaunchError, OSError) as error:
             await self._dead(LaunchError.words(error))
             return
@@ -348,12 +302,12 @@ class Kernel:
 
     def _own_pids(self) -> set[int]:
         """The children that are waited for one by one: the kernel, and what can become one."""
-        processes = (self._forked, None if self._run is None else self._run.process)
-        return {process.pid for process in processes if process is not None}
+        pids = (self.starts.waiting_pid, None if self._run is None else self._run.process.pid)
+        return {pid for pid in pids if pid is not None}
 
     async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
-        await asyncio.to_thread(self._dismiss)
+        await asyncio.to_thread(self.starts.dismiss)
         self._messages.abort_waiting(self._kernel_session, next_process=False)
         await end_orphans(self._own_pids)
         self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)

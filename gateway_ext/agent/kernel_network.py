@@ -122,7 +122,7 @@ class KernelNetwork:
 
 def _leads_out(kernel: int) -> bool:
     try:
-        # Where other processes cannot be seen, that its process has not ended has to do.
+        # Where other processes cannot be seen, it is enough that pasta has not ended.
         return not os.path.exists(f"/proc/{kernel}/net/route") or bool(ways_of(kernel))
     except _LACKING:
         # It is looked again.
@@ -164,7 +164,7 @@ async def _refuse(kept: KeptNetwork, addresses: list[Subnet]) -> bool:
     except OSError as error:
         words = words_of(error)
     if words == DONE:
-        _log.info("the kernel does not reach what its machine has got: %s", names)
+        _log.info("the kernel does not reach its machine's new addresses: %s", names)
         return True
     _log.warning("new addresses cannot be refused yet, %s: %s", names, words or _KILLED)
     return False
@@ -173,7 +173,7 @@ async def _refuse(kept: KeptNetwork, addresses: list[Subnet]) -> bool:
 async def _end_of(process: NetworkProcess) -> str:
     """Wait for the end of a process; what it said last."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    # One more descriptor: the other may be closed while the loop still waits for it.
+    # A copy, because the original may be closed while the loop still waits for it.
     descriptor = os.dup(process.fileno())
     loop.add_reader(descriptor, ended.set)
     try:

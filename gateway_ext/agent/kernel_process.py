@@ -131,7 +131,7 @@ def kernel_environment(
     result = dict(environment)
     result |= kernelspec_variables(document, environment)
     result = keeps_own_code(result)
-    # As the agent: a home may be one that others write to.
+    # As for the agent: others may be able to write to the home.
     result.pop("PYTHONNOUSERSITE", None)
     if sys.flags.no_user_site:
         result["PYTHONNOUSERSITE"] = "1"
@@ -210,15 +210,15 @@ class ConnectionFiles:
         folders = [document.cwd, Path(self._socket_prefix()).parent]
         if document.packages is not None:
             folders.append(document.packages.folder)
-        # What operators show, too.
+        # Also what operators show.
         walls = document.walls.also_writable(*document.walls.shown, *map(str, folders))
         python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
         program, *arguments = kernel_argv(document, self.file)
-        # Not where a PATH leads that whoever starts the kernel has chosen.
+        # Not in a PATH that whoever starts the kernel has chosen.
         search = os.defpath if "PATH" in document.environment else None
         found = shutil.which(program, path=search) or ""
         programs = [*program_paths(found), *program_paths(sys.executable)]
-        # Where an installation leads by other means than sys.path.
+        # Paths of an installation that are not in sys.path.
         own_code = str(Path(__file__).parents[2])
         named = [*filter(os.path.isabs, [document.resource_dir, *arguments]), own_code]
         return walls.also_showing(*walls.readable, *named, *python, *programs)
@@ -343,7 +343,7 @@ class KernelProcess:
                 except NoWayOut as error:
                     order = without_way(order, error)
                 except OSError:
-                    # A program's start says why.
+                    # If its program cannot be started either, that error says why.
                     pass
             argv = program_argv(document, argv, left_out)
             if inside:
@@ -374,7 +374,7 @@ class KernelProcess:
         except (ConnectionError, EndedInside):
             if not await asyncio.to_thread(program.was_killed):
                 raise
-            # As for lack of memory: an end like that of any other process.
+            # For lack of memory, for example: reported like the end of any other process.
             return cls(program.pid, shares_group=order.keep_process_group)
 
     @classmethod

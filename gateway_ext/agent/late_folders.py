@@ -76,7 +76,7 @@ def import_what_kernels_import() -> None:
 def run_kernel(module: str) -> None:
     """Run one of MODULES as `python -m` does, with `sys.argv` as it is."""
     import_what_kernels_import()
-    # It keeps what it has parsed there, and loads it as code.
+    # Jedi loads what it finds in its cache as code.
     if (jedi := sys.modules.get("jedi")) is not None and (folder := os.environ.get(SETTINGS)):
         jedi.settings.cache_directory = str(Path(folder) / "jedi")
     _debug_without_files()

@@ -14,7 +14,8 @@ _BYTES = 2**16
 
 
 class MachineAddresses:
-    """The system's messages about them. What they say is not read: whoever is told looks."""
+    """The system's messages about them. Their content is not read: the caller looks up the
+    addresses."""
 
     def __init__(self) -> None:
         """Raises OSError."""
@@ -30,7 +31,7 @@ class MachineAddresses:
 
     async def changed(self) -> None:
         """Wait until they have changed since the last call."""
-        # That there were more than it keeps for us, the system says by an error.
+        # An error says that there were more messages than the system keeps.
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().sock_recv(self._socket, _BYTES)
         with contextlib.suppress(OSError):

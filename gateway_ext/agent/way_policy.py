@@ -8,8 +8,8 @@ LONGEST_PAUSE = 60.0
 
 
 class WayPolicy:
-    """Counts ends in a row, and decides how long to wait before the next way: never for ever,
-    because what is in its way may go away by itself, like memory that lacks."""
+    """Counts ends in a row, and decides how long to wait before the next try. It never gives up,
+    because what prevents a way, such as too little memory, may change by itself."""
 
     def __init__(self) -> None:
         self._row = 0
@@ -18,5 +18,5 @@ class WayPolicy:
         """Seconds to wait before the next one, after one that lived `lived` seconds."""
         self._row = 0 if lived >= STABLE_SECONDS else self._row
         self._row += 1
-        # A limit of the exponent as well: a float ends somewhere.
+        # The exponent needs a limit too: `2.0 ** 1024` overflows.
         return 0.0 if self._row == 1 else min(2.0 ** min(self._row - 2, 10), LONGEST_PAUSE)

@@ -6,9 +6,9 @@ from typing import Any
 
 from gateway_ext.process_proxies.agent_process import AgentSettings
 from gateway_ext.process_proxies.fork_servers import ForkServers
-from gateway_ext.process_proxies.kernel_network import KernelNetwork
 from gateway_ext.process_proxies.kernel_walls import KernelWalls
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
+from gateway_ext.process_proxies.network_choice import NetworkChoice
 from jupyter_ext.wire.private_folders import private_folders
 
 
@@ -31,9 +31,9 @@ def agent_settings(app: Any, log: logging.Logger) -> AgentSettings:
             Path(app.kernels_dir),
             list(app.hidden_folders),
             list(app.shown_folders),
-            KernelNetwork(app.kernel_network, app.kernel_network_allowed, app.tun_device, log),
+            NetworkChoice(app.kernel_network, app.kernel_network_allowed, app.tun_device, log),
             log,
-            # Whom the operator names as the only user is let in to their own home.
+            # Kernels of the only user, if the operator names one, may read the home.
             [] if app.one_user and app.only_user else private_folders(),
         ),
     )

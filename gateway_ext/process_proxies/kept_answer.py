@@ -32,7 +32,7 @@ class KeptAnswer:
             if self._answer is not None and self._answer is not known:
                 return self._answer[1]
             if self._failure is not None and self._failure is not failure:
-                # Of whoever we waited for.
+                # The look for which this thread waited has failed.
                 raise NotFound(str(self._failure))
             return self._look(find, known)
         finally:

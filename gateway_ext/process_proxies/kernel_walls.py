@@ -17,7 +17,7 @@ from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.places import Walls, is_below
 from gateway_ext.process_proxies.fork_servers import START_FOLDER
 from gateway_ext.process_proxies.kept_answer import KeptAnswer, NotFound
-from gateway_ext.process_proxies.kernel_network import KernelNetwork, NetworkImpossible
+from gateway_ext.process_proxies.network_choice import NetworkChoice, NetworkImpossible
 from gateway_ext.process_proxies.process_start import start_process
 from jupyter_ext.wire.kernel_walls import PROBE, PROBE_SECONDS
 
@@ -39,7 +39,7 @@ class KernelWalls:
         kernels_dir: Path,
         hidden: Sequence[str],
         shown: Sequence[str],
-        network: KernelNetwork,
+        network: NetworkChoice,
         log: logging.Logger,
         private: Sequence[str] = (),
     ) -> None:
@@ -90,7 +90,7 @@ class KernelWalls:
             raise NoWalls(str(error)) from error
         walls = replace(self._walls, readable=tuple(_named_paths(kernelspec)))
         if uid is None and os.geteuid() != 0:
-            # A kernel could change what its user runs later, and is let in wherever they are.
+            # It could change what this user runs later, and use this user's credentials.
             walls = replace(walls.also_hiding(*self._private), read_only=True)
         why = why_not = ""
         for network in networks:

@@ -1,5 +1,5 @@
-"""How many events are written one by one that anybody can cause as often as they like, so that no
-flood of them fills a disk or pushes other events out of it."""
+"""Limits events that anybody can cause as often as they like, so that a flood of them neither fills
+a disk nor pushes out other events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_CALLERS = 1000
 
 
 class Caller(NamedTuple):
-    """Whose events are counted together: those of somebody, or those of all whom nobody knows."""
+    """Whose events are counted together: those of one caller, or of all anonymous ones."""
 
     kind: str
     name: str = ""

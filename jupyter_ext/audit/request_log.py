@@ -21,7 +21,7 @@ def audited_log(before: LogFunction, audit: Audit, table: AuditTable, base_url: 
         try:
             audit.record(request_event(handler, table, base_url))
         except Exception:
-            # Whoever has called is answered already.
+            # The caller has been answered already.
             audit.log.exception("an event of the audit cannot be made")
         before(handler)
 

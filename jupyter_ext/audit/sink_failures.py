@@ -1,4 +1,4 @@
-"""What the log says of a sink of events that fails: not for each event."""
+"""What the log says of a sink that loses events: not a line for each of them."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ class FleetIdentityProvider(IdentityOptions, IdentityProvider):
             return
         tell_xsrf(handler, secrets_of(handler), session_id)
         if not present:
-            # What is no part of the fleet's page looks for it there.
+            # Code that is not the fleet's reads it from the cookie.
             renew_xsrf(handler, secrets_of(handler), session_id)
         copy = self.logins.new_copy(session_id)
         if copy is not None:

@@ -1,8 +1,8 @@
 """Whether a request comes from somebody whom the fleet or its platform has once let in, told by its
 headers alone, before anything of its body is read.
 
-Only who made a token, cookie or ticket is looked at, which costs no database: whether it has
-expired, ended or was revoked is said where the request is answered.
+Only who made a token, cookie or ticket is checked, which needs no database. Whether it has expired,
+ended or was revoked is checked where the request is answered.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class FleetLoginHandler(LoginFormHandler):
     """Turns a token into a login and redirects to the requested page."""
 
     def check_xsrf_cookie(self) -> None:
-        """The browser says which page has sent a form (`post`): a token for who is not signed in
-        would be in a cookie, and so in the hands of every port of the host."""
+        """The browser says which page has sent a form (`post`). A token for people who are not
+        signed in would be in a cookie, which every port of the host can read."""
 
     @allow_unauthenticated
     async def get(self) -> None:

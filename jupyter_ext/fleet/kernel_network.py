@@ -43,7 +43,7 @@ def make_own_tun(data_dir: DataDir) -> None:
         if not _is_device(node, device.st_rdev):
             node.unlink(missing_ok=True)
             os.mknod(node, stat.S_IFCHR | 0o600, device.st_rdev)
-        # It gives rights over no network: whoever uses it needs those already.
+        # The device gives nobody rights over a network: its users need them already.
         node.chmod(0o666)
     except OSError:
         return
@@ -96,7 +96,7 @@ def network_notice(settings: Settings, python: Path, data_dir: DataDir, *, as_ro
                 "Kernels do not start, because they cannot have a network of their own: "
                 f"{why_none}. Change that, or use --kernel-network host"
             )
-        # What is said of their walls says why.
+        # The notice about their walls says why.
         return "Kernels reach every port of this machine, and whatever it reaches"
     return (
         f"Kernels reach no network, so that %pip installs nothing: {why_not}. Change that, or use "

@@ -42,8 +42,8 @@ def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> bool:
 
 
 def runs_code_of_one_user(*, as_root: bool, has_walls: bool, trust_everyone: bool) -> bool:
-    """Whether nothing would keep the code of several users apart, and nobody said that it need not
-    be."""
+    """Whether nothing would keep the code of several users apart, and the operator has not allowed
+    that."""
     return not (as_root or has_walls or trust_everyone)
 
 
@@ -65,8 +65,8 @@ def walls_notices(
             "they can read each other's memory"
         )
     own = [] if as_root or mode == "none" else homes()
-    if own and not _is_shown(own[0], shown):
-        lines.append(home_notice(own[0], only_user, in_namespaces=not why_not))
+    if hidden := [home for home in own if not _is_shown(home, shown)]:
+        lines.append(home_notice(" and ".join(hidden), only_user, in_namespaces=not why_not))
     return lines
 
 

@@ -1,7 +1,7 @@
 """What must stand in the files of a fleet's keys: entries that servers take for keys.
 
-Servers leave aside what is no key, or go on with what they have read before. A rotation would put
-its new key beside that, and the key in use may be gone for good.
+Servers ignore what is no key, or keep the keys that they read before. If a rotation put its new key
+beside such an entry, the key in use could be lost.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def login_config(settings: Settings) -> dict[str, Any]:
 def host_config(settings: Settings) -> dict[str, Any]:
     """Of the server: under which names of this machine browsers may ask a lab."""
     if settings.listen is not None:
-        # There may be many. A page of another name that leads here has no cookie.
+        # There may be many names. Pages of other names that lead here have no cookie.
         return {"allow_remote_access": True}
     if settings.public_url is not None:
         return {"local_hostnames": ["localhost", urlsplit(settings.public_url).hostname]}

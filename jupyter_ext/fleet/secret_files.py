@@ -29,8 +29,8 @@ LOOK_SECONDS = 5.0
 
 
 def renewal_is_due(renewed: float | None, now: float) -> bool:
-    """Whether service tokens that were signed at `renewed` are old; both by the clock on the wall,
-    which may also be put back."""
+    """Whether service tokens that were signed at `renewed` are old; both by the system clock,
+    which may also be set back."""
     return renewed is None or not renewed <= now < renewed + RENEW_SECONDS
 
 

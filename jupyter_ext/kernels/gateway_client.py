@@ -87,7 +87,7 @@ class FleetGatewayClient(LoggingConfigurable):
     def headers_for(self, token: str) -> dict[str, str]:
         """Headers of a call on behalf of the user or service that `token` identifies."""
         handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-        # Of background work there is none.
+        # Background work has no request.
         request = {} if handler is None else {REQUEST_HEADER: request_id_of(handler)}
         return {"Authorization": f"Bearer {token}", DIRECT_HEADER: DIRECT, **request}
 

@@ -95,7 +95,7 @@ def renew(connection: WebSocketClientConnection, headers: Mapping[str, str]) -> 
     try:
         written = connection.write_message(json.dumps({"type": "token", "token": token}))
     except (StreamClosedError, WebSocketError):
-        # Whoever reads notices it too.
+        # The reader of the connection notices its end, too.
         return
     written.add_done_callback(look_at)
 

@@ -105,11 +105,6 @@ class KernelStream:
         """Whether the owner has answered on the present connection."""
         return self._answered
 
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes that the kernel's agent has not acknowledged yet."""
-        return self._outbox.bytes
-
     def start(self) -> None:
         """Start connecting. Must be called on the event loop."""
         if self._task is None and not self._ended:

@@ -68,7 +68,7 @@ class Logins:
 
     A look-up reads the database at most once in `KNOWN_SECONDS`, however many requests ask at the
     same time; one for an ID that no lab has made never does, nor a second one for a login that has
-    ended. So nobody has the database busy without a login.
+    ended. So nobody keeps the database busy without a login.
     """
 
     def __init__(

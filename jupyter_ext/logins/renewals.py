@@ -106,8 +106,8 @@ class Renewals:
         return identity
 
     def asked(self, session_id: str) -> Callable[[], Awaitable[Identity | str | None]]:
-        """What has become of the login of a websocket: as whom it goes on, why it has ended, or
-        None if that cannot be told."""
+        """What has become of the login of a websocket: the user with whom it goes on, why it has
+        ended, or None if that cannot be told."""
 
         async def ask() -> Identity | str | None:
             try:

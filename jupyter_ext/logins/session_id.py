@@ -36,7 +36,7 @@ def new_code(box: SecretBox) -> str:
 
 
 def is_code(box: SecretBox, text: str) -> bool:
-    """Whether a lab has made this code, which may be good no longer."""
+    """Whether a lab has made this code, which may no longer be valid."""
     return _is_made(box, _CODE, text)
 
 

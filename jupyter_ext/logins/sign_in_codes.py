@@ -31,7 +31,7 @@ class SignInCodes:
 
     async def make(self, identity: Identity, seconds: float = CODE_SECONDS) -> str:
         """A new code for the holder of a verified token. If they have more than `MOST_OF_A_USER`
-        then, the oldest ones are good no longer."""
+        then, the oldest ones are no longer valid."""
         code = new_code(self._box)
         digest = digest_of(code)
         token = seal_token(self._box, digest, identity.token)

@@ -20,9 +20,9 @@ from jupyter_ext.platform.tokens import Identity, TokenError, check_grant
 log = logging.getLogger(__name__)
 
 KNOWN_SECONDS = 60.0
-"""For how long an answer is used: so long somebody may have a role that was taken from them."""
+"""How long an answer is used, and so how long a role that was taken away may still hold."""
 GRACE_SECONDS = 600.0
-"""For how long after its answer somebody who is known goes on while the platform is away."""
+"""How long after an answer people keep their roles while the platform is away."""
 ANSWER_SECONDS = 3.0
 """A platform that does not answer for this long counts as away: requests must not hang with it."""
 AWAY_SECONDS = 5.0
@@ -41,9 +41,9 @@ class _Known:
 
     projects: Mapping[str, Role]
     asked: float
-    """When it was asked, by the clock on the wall."""
+    """When it was asked, by the system clock."""
     steady: float
-    """The same by the clock that only goes forward."""
+    """The same by the steady clock."""
 
 
 class Rights:

@@ -16,6 +16,7 @@ from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch
 from jupyter_ext.platform.personal_kernels import MARK
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.new_sessions import NewSession
 from jupyter_ext.sessions.patch import SessionChange
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -64,21 +65,21 @@ class FleetSessionRootHandler(ErrorBody, _SessionBody, SessionRootHandler):
             missing = "path" if path is None else "type"
             raise web.HTTPError(400, f"Missing field in JSON data: {missing}")
         kernel = kernel_of(document)
-        kernel_id = text(kernel, "id")
         choice = parse_choice(document, kernel)
         if choice.only_for_me:
             # With the mark of gateways, at which labs of the version before make no session.
             path = path.removeprefix(MARK)
         note(self, **file_object(path))
-        model = await manager.open_session(
+        wanted = NewSession(
             path,
             text(document, "name"),
             type_,
             text(kernel, "name"),
-            kernel_id,
+            text(kernel, "id"),
             choice,
-            wait=not answers_at_once(self.request),
+            awaited=not answers_at_once(self.request),
         )
+        model = await manager.open_session(wanted)
         note(self, session=model["id"], kernel=(model["kernel"] or {}).get("id"))
         self.set_header("Location", url_path_join(self.base_url, "api", "sessions", model["id"]))
         self.set_status(201)

@@ -16,7 +16,6 @@ from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
-from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive, runs
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.platform.roles import Role
@@ -147,41 +146,29 @@ class FleetSessionManager(LoggingConfigurable):
             session, kernel = again, await self.kernel_or_none(again.kernel_id)
         return None if kernel is None else (session, kernel)
 
-    async def open_session(
-        self,
-        path: str,
-        name: str | None,
-        type: str,
-        kernel_name: str | None,
-        kernel_id: str | None,
-        choice: Choice = NO_CHOICE,
-        *,
-        wait: bool,
-    ) -> dict[str, Any]:
+    async def open_session(self, wanted: NewSession) -> dict[str, Any]:
         """The model of the session with this path, which is created if there is none.
 
-        Its kernel may still be on its way, unless the caller asks to `wait` until it runs. Then
-        raises LaunchFailed, after which the session is gone if it was created for such callers
-        alone, or StillLaunching after `answer_seconds`, after which the same call joins session and
-        launch. Raises other HTTPErrors as well.
+        Its kernel may still be on its way, unless it is `awaited`. Then raises LaunchFailed, after
+        which the session is gone if it was created for such callers alone, or StillLaunching after
+        `answer_seconds`, after which the same call joins session and launch. Raises other
+        HTTPErrors as well.
         """
         deadline = time.monotonic() + self.answer_seconds
-        found = await self._found(path)
+        found = await self._found(wanted.path)
         if found is not None and not alive(found[1]):
             session, kernel = found
-            if wait and session.awaited and session.username == self._identity().user:
+            if wanted.awaited and session.awaited and session.username == self._identity().user:
                 # It failed after the caller's last request, and nobody has been told yet.
                 raise await told_failed(self, session.id, LaunchFailed(kernel))
             found = None
         if found is None:
-            model = await self.create_session(
-                path, name, type, kernel_name, kernel_id, choice, awaited=wait
-            )
+            model = await new_session(self, wanted, self._identity())
         else:
             model = session_model(*found)
-            if not wait and found[0].awaited:
+            if not wanted.awaited and found[0].awaited:
                 await self.run(partial(session_rows.told, session_id=found[0].id))
-        return await when_it_runs(self, model, deadline) if wait else model
+        return await when_it_runs(self, model, deadline) if wanted.awaited else model
 
     async def create_session(
         self,
@@ -190,12 +177,9 @@ class FleetSessionManager(LoggingConfigurable):
         type: str = "notebook",
         kernel_name: str | None = None,
         kernel_id: str | None = None,
-        choice: Choice = NO_CHOICE,
-        *,
-        awaited: bool = False,
     ) -> dict[str, Any]:
         """See `new_session`."""
-        wanted = NewSession(path, name, type, kernel_name, kernel_id, choice, awaited)
+        wanted = NewSession(path, name, type, kernel_name, kernel_id)
         return await new_session(self, wanted, self._identity())
 
     async def start_kernel(self, **wanted: Any) -> Model:

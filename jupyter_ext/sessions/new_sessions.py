@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 from tornado import web
 
-from jupyter_ext.kernels.launch_rules import Choice
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.manager import project_of, require_role
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -29,12 +29,12 @@ class NewSession:
     kernel runs."""
 
     path: str
-    name: str | None
-    type: str
-    kernel_name: str | None
-    kernel_id: str | None
-    choice: Choice
-    awaited: bool
+    name: str | None = None
+    type: str = "notebook"
+    kernel_name: str | None = None
+    kernel_id: str | None = None
+    choice: Choice = NO_CHOICE
+    awaited: bool = False
 
 
 async def new_session(sessions: Sessions, wanted: NewSession, identity: Identity) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _insert(
         if not wanted.awaited:
             session_rows.told(connection, same.id)
         return same
-    return session_rows.add_session(
+    new = session_rows.new_session(
         connection,
         kernel_id=kernel_id,
         document=here,
@@ -117,3 +117,4 @@ def _insert(
         username=username,
         awaited=wanted.awaited,
     )
+    return session_rows.add_session(connection, new)

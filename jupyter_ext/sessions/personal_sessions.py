@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tornado import web
 
-from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.kernels.launch_rules import Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
 from jupyter_ext.kernels.manager import project_of, require_role
 from jupyter_ext.platform.roles import Role
@@ -17,6 +19,7 @@ from jupyter_ext.sessions.checks import check_lengths, checked, unknown_session
 from jupyter_ext.sessions.document_starts import kernel_environment
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.models import session_model
+from jupyter_ext.sessions.new_sessions import NewSession
 from jupyter_ext.sessions.patch import SessionChange, patched, posted
 from jupyter_ext.sessions.paths import Document, real_path
 from jupyter_ext.sessions.store import moves, personal_rows, session_rows
@@ -42,65 +45,55 @@ class PersonalSessionManager(FleetSessionManager):
             return session_model(own, kernel)
         return await super().find(path)
 
-    async def open_session(
-        self,
-        path: str,
-        name: str | None,
-        type: str,
-        kernel_name: str | None,
-        kernel_id: str | None,
-        choice: Choice = NO_CHOICE,
-        *,
-        wait: bool,
-    ) -> Model:
+    async def open_session(self, wanted: NewSession) -> Model:
         """See the base class. Whoever has, or asks for, a kernel of the document alone gets a
         session with that one, which is started if it does not live."""
-        identity = self._identity()
-        document = Document(real_path(path, name, type), type)
-        check_lengths(path=path, name=name or "", type_=type, real=document.path)
+        identity, choice, name = self._identity(), wanted.choice, wanted.name or ""
+        document = Document(real_path(wanted.path, wanted.name, wanted.type), wanted.type)
+        check_lengths(path=wanted.path, name=name, type_=wanted.type, real=document.path)
         own = await self._own(partial(personal_rows.of_document, document=document))
         if own is not None and own.kernel_id == ENDED and not choice.only_for_me:
             await self.run(partial(personal_rows.forget, present=own))
             own = None
-        chosen = await self._chosen(kernel_id, document)
+        chosen = await self._chosen(wanted.kernel_id, document)
         if chosen is None and own is None and not choice.only_for_me:
-            return await super().open_session(
-                path, name, type, kernel_name, kernel_id, choice, wait=wait
-            )
+            return await super().open_session(wanted)
         project = project_of(document.path)
         if not project:
             raise web.HTTPError(400, "a session needs a path within a project")
         require_role(identity, project, Role.EDITOR)
         if own is None:
-            new_row = partial(
-                personal_rows.new_row,
+            new_session = partial(
+                session_rows.new_session,
+                kernel_id=str(uuid.uuid4()),
                 document=document,
-                username=identity.user,
-                shown=path,
+                shown_path=wanted.path,
                 name=name or document.base,
+                username=identity.user,
             )
-            wanted = await self.run(new_row)
+            session = await self.run(new_session)
         else:
-            wanted = own
+            session = own
         if chosen is not None:
             put = partial(
                 personal_rows.put,
-                wanted=replace(wanted, kernel_id=chosen["id"]),
+                wanted=replace(session, kernel_id=chosen["id"]),
                 instead_of=None if own is None else own.kernel_id,
             )
             own, kernel = await self.run(put), chosen
         else:
-            own, kernel = await self._started(wanted, own, kernel_name, choice)
-        return await self._told(replace(own, shown_path=path), kernel, wait=wait)
+            own, kernel = await self._started(session, own, wanted.kernel_name, choice)
+        return await self._told(replace(own, shown_path=wanted.path), kernel, wait=wanted.awaited)
 
     async def start_kernel(self, **wanted: Any) -> Model:
         """See the base class. A notebook gives its caller their own kernel, if they ask for one."""
         path, choice = wanted.get("path") or "", wanted["choice"]
         if not choice.only_for_me or not path.endswith(".ipynb"):
             return await super().start_kernel(**wanted)
-        model = await self.open_session(
-            path, None, "notebook", wanted["kernel_name"], wanted["kernel_id"], choice, wait=False
+        notebook = NewSession(
+            path, kernel_name=wanted["kernel_name"], kernel_id=wanted["kernel_id"], choice=choice
         )
+        model = await self.open_session(notebook)
         kernel: Model = model["kernel"]
         if wanted["kernel_id"] not in (None, kernel["id"]):
             raise web.HTTPError(
@@ -340,15 +333,16 @@ class PersonalSessionManager(FleetSessionManager):
             if others is not None and kernel_id is not None:
                 model = await super().update_session(others.id, SessionChange(kernel_id=kernel_id))
             else:
-                model = await super().open_session(
+                new = NewSession(
                     wanted.path,
                     wanted.name,
                     wanted.type,
                     patch.kernel_name,
                     kernel_id,
                     patch.choice,
-                    wait=wait,
+                    awaited=wait,
                 )
+                model = await super().open_session(new)
                 if others is not None and others.kernel_id == model["kernel"]["id"]:
                     model = session_model(others, model["kernel"])
         except web.HTTPError:
@@ -381,7 +375,6 @@ class PersonalSessionManager(FleetSessionManager):
 
 def _with_new_kernel(wanted: Session) -> Any:
     def made(connection: Any) -> Session:
-        new = personal_rows.new_row(connection, wanted.document, wanted.username, "", "")
-        return replace(wanted, kernel_id=new.kernel_id, created=new.created)
+        return replace(wanted, kernel_id=str(uuid.uuid4()), created=now_utc(connection))
 
     return made

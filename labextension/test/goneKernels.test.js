@@ -14,7 +14,7 @@ function streams() {
     all: Object.assign(all, { added }),
     add: () => added.emit({ ...made, stateChanged }),
     connect: () => stateChanged.emit({ is: 'connected' }),
-    end: code => stateChanged.emit({ is: 'ended', code, reason: '' })
+    end: code => stateChanged.emit({ is: 'ended', code, reason: '', by: null })
   };
 }
 

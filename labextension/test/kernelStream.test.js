@@ -499,9 +499,11 @@ test('the end of the kernel is passed on, and nothing else', async () => {
     await until(() => page.stream.state.is === 'connected');
   }
   assert.deepEqual(page.events, ['open']);
+  fleet.text({ type: 'shut_down', by: 'ann' });
   fleet.cut(4404, 'deleted');
   await until(() => page.events.includes(4404));
-  assert.deepEqual(page.stream.state, { is: 'ended', code: 4404, reason: 'deleted' });
+  const state = { is: 'ended', code: 4404, reason: 'deleted', by: 'ann' };
+  assert.deepEqual(page.stream.state, state);
   assert.deepEqual([...page.streams], []);
 });
 

@@ -15,7 +15,7 @@ test('a connection that serves its page says nothing, nor does one that was neve
     null,
     { is: 'connecting' },
     { is: 'connected' },
-    { is: 'ended', code: 4404, reason: 'the kernel was deleted' }
+    { is: 'ended', code: 4404, reason: 'the kernel was deleted', by: null }
   ]) {
     assert.equal(notice(state), null);
     assert.equal(label(state), '');

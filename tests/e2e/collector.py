@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -93,14 +90,3 @@ class Collector:
     def stop(self) -> None:
         self._http.shutdown()
         self._http.server_close()
-
-
-def make_certificate(folder: Path, names: Sequence[str]) -> tuple[str, str]:
-    """A certificate for these hosts and 127.0.0.1, signed by itself, and its key."""
-    certificate, key = folder / "site.pem", folder / "site.key"
-    known = ",".join(["IP:127.0.0.1", *(f"DNS:{name}" for name in names)])
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=test", "-keyout", str(key)]
-    command += ["-out", str(certificate), "-addext", f"subjectAltName={known}"]
-    subprocess.run(command, check=True, capture_output=True)
-    return str(certificate), str(key)

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.e2e.chromium import launch
-from tests.e2e.collector import Collector, make_certificate
+from tests.e2e.collector import Collector
 from tests.e2e.conftest import OpenPage
 from tests.e2e.hostile_kinds import HostileKinds
 from tests.e2e.hostile_outputs import NOTHING, clicked, leaving, loads, notebook_of, output
@@ -25,6 +25,7 @@ from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.named_fleet import ELSEWHERE, FRAMES, HOST, NamedFleet
 from tests.e2e.profiles import Profiles
 from tests.e2e.running_fleet import Files
+from tests.servers.certificate import make_certificate
 
 pytestmark = pytest.mark.long
 

@@ -125,7 +125,7 @@ class SegmentWriter:
             try:
                 self._file = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
             except FileExistsError:
-                # Whatever it is, nothing of this journal is in it.
+                # Nothing of this journal can be in a file that is there already.
                 os.unlink(name, dir_fd=folder)
                 self._file = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
         self._begun.append(self._path)

@@ -39,5 +39,5 @@ def _entries(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
-        # Closed to this user, who is told by name what in it there is to see.
+        # This user cannot list it: what is shown in it must be named.
         return []

@@ -148,14 +148,14 @@ def _go_inside(control: socket.socket, place: Place) -> Report:
 def _become_child(agent: int, between: int, has_told: int) -> None:
     """Wait until the process in between has ended; end with the agent from then on. All three are
     descriptors, which are closed; the last has a byte if the agent was told of this process."""
-    # Not before: its end would have been that of the parent.
+    # Not before: until then the process in between is the parent.
     select.select([between], [], [])
     end_with_parent(signal.SIGKILL)
     if not os.read(has_told, 1):
         # It was killed before: the agent may not know of this process, and waits for its end.
         os._exit(128 + signal.SIGKILL)
     if select.select([agent], [], [], 0)[0]:
-        # It had ended by then.
+        # The agent ended before this process could follow it.
         os._exit(1)
     for descriptor in (agent, between, has_told):
         os.close(descriptor)

@@ -89,7 +89,7 @@ def _leave_open(ruleset: int, path: str, access: Access) -> None:
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISLNK(mode):
-            # What it leads to is open where that is.
+            # A rule for a link has no effect: its target needs one.
             return
         allowed = access if stat.S_ISDIR(mode) else access & _OF_FILES
         rule = struct.pack("=Qi", allowed, descriptor)

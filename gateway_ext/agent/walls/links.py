@@ -51,7 +51,7 @@ def program_paths(program: str) -> list[str]:
         )
         if environment := _environment(os.path.realpath(folder)):
             found[environment] = None
-            # It may be one of another Python.
+            # Its Python may be a link into another environment.
             python = os.path.join(environment, "bin", "python")
             waiting += [python] if os.path.lexists(python) else []
     return list(found)
@@ -66,7 +66,8 @@ _MARKS = {
 
 
 def _environment(folder: str) -> str:
-    """Not ~/.local, of which nothing else is needed."""
+    """The environment whose folder of programs this is; empty if it is none, or `~/.local`, of
+    which nothing else is needed."""
     around, name = os.path.split(folder)
     if os.path.basename(around) == ".local":
         return ""
@@ -77,7 +78,7 @@ def _environment(folder: str) -> str:
 def _interpreter(program: str) -> str:
     """The program that a script's first line names; empty if it is none."""
     try:
-        # Not what one would wait for.
+        # Opening a pipe would block.
         if not os.path.isfile(program):
             return ""
         with open(program, "rb") as script:

@@ -71,12 +71,12 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
     gone = [*map(os.path.realpath, filter(os.path.isdir, walls.hidden)), *replaced]
     by_kernels = [str(own), *walls.writable]
     wanted = [path for path in (str(own), *walls.shown) if not leads_out(path, by_kernels)]
-    # As long as nothing stands where its code may have put links.
+    # Before anything is mounted at places where the kernel's code may have put links.
     writable = outermost(
         os.path.realpath(path) for path in by_kernels if not leads_out(path, by_kernels)
     )
     if RESOLVER_FILE not in files:
-        # Its folder, because it is replaced when it changes.
+        # Its folder, because a change replaces the file.
         wanted.append(os.path.dirname(os.path.realpath(RESOLVER_FILE)))
     seen = layers(gone, (os.path.realpath(path) for path in wanted if os.path.exists(path)))
     shown = [path for path, is_shown in seen if is_shown]
@@ -94,7 +94,7 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
             mount("none", path, "tmpfs", _LEAST, "mode=1777")
         else:
             for folder in _between(path, shown):
-                # Else its code could move the folder away with what is hidden in it.
+                # Otherwise its code could move the folder away with what is hidden in it.
                 _bind_anew(folder)
             mount("none", path, "tmpfs", _LEAST, f"size={_HIDDEN_BYTES},mode=755")
     for place, target in links.items():
@@ -112,7 +112,7 @@ def build(walls: Walls, own: Path, files: Mapping[str, str]) -> None:
     make_read_only(lambda place: place in hidden or is_below(place, [CGROUPS]))
     if walls.read_only:
         for path in writable:
-            # A mount of its own, if it is none: it stays as it is when the one around it changes.
+            # As a mount of its own it stays writable when the mount around it becomes read-only.
             if path not in shown and os.path.exists(path):
                 _bind_anew(path)
         make_read_only(lambda place: not stays_writable(place, writable, replaced))

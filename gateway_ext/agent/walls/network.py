@@ -106,8 +106,8 @@ class Network:
 
     @classmethod
     def from_json(cls, raw: Any) -> Network | None:
-        """Of the `network` of walls; None for that of the machine. Raises ValueError with words for
-        people."""
+        """Reads the `network` of walls; None is the machine's network. Raises ValueError with words
+        for people."""
         if raw is None:
             return None
         if not isinstance(raw, dict) or raw.get("reach") not in (Reach.NONE, Reach.INTERNET):

@@ -73,7 +73,7 @@ class Outside:
         return not reachable(resolvers(self.resolv_conf))
 
     def public(self) -> list[Subnet]:
-        """The machine's own addresses that would else be of the internet."""
+        """The machine's own public addresses, which would otherwise count as the internet."""
         return [one for one in self.addresses if not _is_private(one)]
 
     def refused(self) -> list[Subnet]:

@@ -49,8 +49,8 @@ _IPV6 = ("--address", "fd77:6661:6c6c::2", "--gateway", "fd77:6661:6c6c::1")
 def arguments(namespace: str, versions: Sequence[int], *, own_resolver: bool) -> list[str]:
     """The command that makes a way for the IP `versions`, into the network namespace at a path.
     Nothing leads in, and not to the loopback of the machine, but for its `own_resolver` there."""
-    # Only where it is asked at that address: answers of others would come from there, too, and be
-    # refused by whoever asked.
+    # Not for other servers: pasta would answer for them from this address, which those who ask
+    # refuse.
     resolver = ("--dns-forward", RESOLVER) if own_resolver and 4 in versions else ()
     return [
         "pasta",

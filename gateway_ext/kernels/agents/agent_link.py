@@ -385,6 +385,9 @@ class AgentLink:
         """The kernel's record is deleted, by this user if it was one: its clients need not look
         for another owner."""
         self._deleted = f"the kernel was shut down by {by}" if by else "the kernel was deleted"
+        if by:
+            for stream in self._streams.values():
+                stream.client.shut_down(by)
 
     def overtaken(self, owned: Mapping[str, int]) -> bool:
         """Whether the record has another owner or epoch, by what this gateway owns, though nobody

@@ -78,6 +78,9 @@ class ClientEnd(Protocol):
     def interrupted(self) -> None:
         """A user asked to drop what waits for the stream to be open."""
 
+    def shut_down(self, by: str) -> None:
+        """This user has shut the kernel down: the stream will soon be over."""
+
     def end(self, code: int, reason: str) -> None:
         """The stream is over."""
 

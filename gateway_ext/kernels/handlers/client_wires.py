@@ -107,6 +107,10 @@ class FleetWire:
         if self._opening.takes_notices:
             self._socket.push(json.dumps(INTERRUPTED))
 
+    def shut_down(self, by: str) -> None:
+        if self._opening.cursor:
+            self._socket.push(json.dumps({"type": "shut_down", "by": by}))
+
     def end(self, code: int, reason: str) -> None:
         self._socket.end(code, reason)
 

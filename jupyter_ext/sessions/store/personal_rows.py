@@ -4,7 +4,6 @@ document."""
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store.session_rows import Session, get_session, new_session
+from jupyter_ext.sessions.store.session_rows import Session, get_session
 from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import personal_session
 
@@ -92,13 +91,6 @@ def put_new(connection: Connection, wanted: Session, instead_of: str | None) -> 
     if became.kernel_id == wanted.kernel_id:
         note_kernel(connection, wanted.kernel_id)
     return became
-
-
-def new_row(
-    connection: Connection, document: Document, username: str, shown: str, name: str
-) -> Session:
-    """A session that is not written yet, under ids of its own."""
-    return new_session(connection, str(uuid.uuid4()), document, shown, name, username)
 
 
 def change(connection: Connection, old: Session, new: Session) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +139,7 @@ def same_session(
     return None if row is None else _session(row)
 
 
-def add_session(
+def new_session(
     connection: Connection,
     *,
     kernel_id: str,
@@ -148,21 +148,6 @@ def add_session(
     name: str,
     username: str,
     awaited: bool = False,
-) -> Session:
-    """Insert a session under a new id."""
-    unwritten = new_session(connection, kernel_id, document, shown_path, name, username)
-    new = replace(unwritten, awaited=awaited)
-    connection.execute(insert(session).values(document=document.key, **vars(new)))
-    return new
-
-
-def new_session(
-    connection: Connection,
-    kernel_id: str,
-    document: Document,
-    shown_path: str,
-    name: str,
-    username: str,
 ) -> Session:
     """A session that is not written yet, under a new id."""
     return Session(
@@ -175,7 +160,14 @@ def new_session(
         type=document.type,
         username=username,
         created=now_utc(connection),
+        awaited=awaited,
     )
+
+
+def add_session(connection: Connection, new: Session) -> Session:
+    """Insert a session."""
+    connection.execute(insert(session).values(document=new.document.key, **vars(new)))
+    return new
 
 
 def change_session(connection: Connection, old: Session, new: Session) -> None:

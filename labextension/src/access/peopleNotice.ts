@@ -1,12 +1,11 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { type ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
-import { IConsoleTracker } from '@jupyterlab/console';
 import type { Kernel } from '@jupyterlab/services';
-import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { followKernel } from '../kernels/followKernel.js';
-import { cellsOf, type KernelPanel, watchKernelPanels } from '../kernels/kernelPanels.js';
+import { kernelPanelPlugin } from '../kernels/kernelPanelPlugin.js';
+import { cellsOf, type KernelPanel } from '../kernels/kernelPanels.js';
 import { type IPreparedBy, isSameProcess } from '../outputs/preparedMessages.js';
 import {
   type IPreparedOutputs,
@@ -15,35 +14,20 @@ import {
 } from '../outputs/preparedOutputs.js';
 import { untrust } from '../outputs/untrust.js';
 import { ActionNotice } from '../page/actionNotice.js';
-import { fleetBundle } from '../page/fleetBundle.js';
 import type { KernelStream } from '../stream/kernelStream.js';
-import { IStreams, type Streams } from '../stream/streams.js';
+import type { Streams } from '../stream/streams.js';
 import { framesAllOutputs } from '../user/pageUser.js';
 import { peopleWords } from './peopleWords.js';
 import { showWidgets } from './shownWidgets.js';
 
 /** Says above notebooks and consoles who else has used their kernel, and has the user trust them. */
-export const peopleNotice: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-fleet:people-notice',
-  description: 'Asks whether the people who have used a kernel may put scripts into its outputs.',
-  autoStart: true,
-  requires: [IStreams],
-  optional: [IConsoleTracker, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    streams: Streams | null,
-    consoles: IConsoleTracker | null,
-    translator: ITranslator | null
-  ) => {
-    if (!streams) {
-      return;
-    }
-    const trans = fleetBundle(translator);
-    watchKernelPanels(app, consoles, (panel, context) => {
-      new PanelPeople(panel, context, streams, trans);
-    });
+export const peopleNotice = kernelPanelPlugin(
+  'jupyter-fleet:people-notice',
+  'Asks whether the people who have used a kernel may put scripts into its outputs.',
+  (panel, context, streams, trans) => {
+    new PanelPeople(panel, context, streams, trans);
   }
-};
+);
 
 /** What one notebook or console says of the people who have used its kernel. */
 class PanelPeople {
@@ -162,7 +146,7 @@ class PanelPeople {
   private readonly _notice: ActionNotice;
   private _kernel: Kernel.IKernelConnection | null = null;
   private _stream: KernelStream | null = null;
-  /** In which process of the kernel something was held back that the user would get; null in none. */
+  /** The process of the kernel from which something is held back; null if nothing is. */
   private _place: IPreparedBy | null = null;
   private _lacksWidgets = false;
 }

@@ -35,7 +35,7 @@ export class LateEdits {
     }
   }
 
-  /** A save came to nothing: which one is not known, so that the earlier ones are taken to go on. */
+  /** A save failed. Which one is not known: the latest one is assumed. */
   failed(): void {
     this._starts.pop();
   }

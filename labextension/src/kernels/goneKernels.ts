@@ -45,7 +45,7 @@ export class GoneKernels {
    * Wait until JupyterLab knows that the document's kernel has gone.
    *
    * @param isWanted - Whether anything still waits for the document's next kernel.
-   * @returns when that is so, to whoever waits in the order in which they came.
+   * @returns when that is so; those who wait go on in the order in which they came.
    */
   leave(context: LeavingContext, isWanted: () => boolean): Promise<void> {
     let left = this._leaving.get(context);

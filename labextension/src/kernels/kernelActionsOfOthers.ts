@@ -1,38 +1,19 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { type ISessionContext, Notification } from '@jupyterlab/apputils';
-import { IConsoleTracker } from '@jupyterlab/console';
-import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { fleetBundle } from '../page/fleetBundle.js';
 import type { KernelStream } from '../stream/kernelStream.js';
-import { IStreams, type Streams } from '../stream/streams.js';
-import { inFleet, pageUser } from '../user/pageUser.js';
+import { pageUser } from '../user/pageUser.js';
 import { followKernel } from './followKernel.js';
-import { watchKernelPanels } from './kernelPanels.js';
-import { whoShutDown } from './whoShutDown.js';
+import { kernelPanelPlugin } from './kernelPanelPlugin.js';
 
 /** Says who else has interrupted or shut down the kernel of an open notebook or console. */
-export const kernelActionsOfOthers: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-fleet:kernel-actions-of-others',
-  description: 'Says who else has interrupted or shut down a kernel.',
-  autoStart: true,
-  requires: [IStreams],
-  optional: [IConsoleTracker, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    streams: Streams | null,
-    consoles: IConsoleTracker | null,
-    translator: ITranslator | null
-  ) => {
-    if (!inFleet() || !streams) {
-      return;
-    }
-    const trans = fleetBundle(translator);
-    watchKernelPanels(app, consoles, (_, context) => {
-      followKernel(context, streams, (_, stream) => follow(stream, context, trans));
-    });
+export const kernelActionsOfOthers = kernelPanelPlugin(
+  'jupyter-fleet:kernel-actions-of-others',
+  'Says who else has interrupted or shut down a kernel.',
+  (_, context, streams, trans) => {
+    followKernel(context, streams, (_, stream) => follow(stream, context, trans));
   }
-};
+);
 
 function follow(stream: KernelStream, context: ISessionContext, trans: TranslationBundle): void {
   const tell = (by: string | null, text: (by: string, name: string, at: string) => string) => {
@@ -47,7 +28,7 @@ function follow(stream: KernelStream, context: ISessionContext, trans: Translati
   });
   stream.stateChanged.connect((_, state) => {
     if (state.is === 'ended') {
-      tell(whoShutDown(state.reason), (by, name, at) =>
+      tell(state.by, (by, name, at) =>
         trans.__(
           '%1 shut down the kernel of %2 at %3. Its variables are gone; run a cell to start another one.',
           by,

@@ -135,7 +135,7 @@ export class KernelEnder {
     // Others may have come since the list was last read.
     await this._kernels.refreshRunning().catch(() => undefined);
     const kernel = [...this._kernels.running()].find(running => running.id === id);
-    // Of one that starts or has ended nobody would miss anything.
+    // Nobody would lose anything with one that is starting or has ended.
     const isUsed =
       kernel &&
       stageOfModel(UNKNOWN, kernel).is === 'running' &&

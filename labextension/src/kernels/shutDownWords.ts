@@ -4,7 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
  * What to say before a user's own kernels are shut down.
  *
  * @param count - How many end.
- * @param shared - What the user's kernels are called that go on because other pages use them.
+ * @param shared - The names of the user's kernels that go on because other pages use them.
  */
 export function shutDownWords(
   count: number,

@@ -71,7 +71,7 @@ function isOfSession(method: string, path: string): boolean {
 }
 
 /** Whether the body of such a request asks for a kernel that nobody else uses. */
-export function asksForOwn(body: string): boolean {
+function asksForOwn(body: string): boolean {
   const { kernel } = JSON.parse(body) as IAsking;
   return !!kernel && isForMeAlone(kernel);
 }

@@ -6,7 +6,7 @@ import { isMine } from './mine.js';
  * Have a renderer of JupyterLab, which removes what runs from what is not trusted, do so with all but
  * the user's own outputs.
  *
- * Only of a cell's outputs can a user say that they are trusted: the debugger says so of every variable.
+ * Users can trust outputs of cells only; the debugger trusts every variable.
  */
 export function cleanedRenderer(renderer: IRenderMime.IRenderer): IRenderMime.IRenderer {
   const render = renderer.renderModel.bind(renderer);

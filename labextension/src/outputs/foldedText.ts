@@ -14,7 +14,7 @@ export class FoldedText extends Widget {
     (folded.layout as PanelLayout).addWidget(_renderer);
     this.layout = new PanelLayout();
     (this.layout as PanelLayout).addWidget(folded);
-    // Now: a layout puts its first widget before all that is there.
+    // After the layouts, which put their first widget before everything else.
     folded.node.prepend(this._summary);
     this.node.prepend(this._line);
   }
@@ -25,7 +25,7 @@ export class FoldedText extends Widget {
     return this._renderer.renderModel(new MimeModel({ data: { [PLAIN]: text } }));
   }
 
-  /** For those who have opened it for its text. */
+  /** For a user who has opened it to read the text. */
   unfold(): void {
     this._details.open = true;
   }

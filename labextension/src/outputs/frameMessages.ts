@@ -16,7 +16,7 @@ export function isReady(data: unknown): boolean {
 
 /**
  * The height in pixels that a frame gets when it says `data`; null if it says none, or the one that
- * it has: to draw a page again costs the more the more frames it has.
+ * it has already: each redraw of a page goes through all of its frames.
  */
 export function newHeight(data: unknown, held: number): number | null {
   const said = (data as { height?: unknown } | null)?.height;

@@ -1,6 +1,6 @@
-/** For how long browsers take one use of a page for its user's will. */
+/** How long the transient activation of a page lasts in browsers. */
 const USE_MS = 5_000;
-/** What browsers take for that; Chromium and Firefox agree. */
+/** The events that activate a page, in Chromium and Firefox alike. */
 const USES = ['keydown', 'mousedown', 'pointerdown', 'pointerup', 'touchend'];
 
 /** What is known when a frame says that its user has clicked in it. */

@@ -15,7 +15,7 @@ const OTHER_PX = 60;
 export interface IFramedContent {
   /** For searches, which do not reach into frames. What scripts add is not in it. */
   readonly text: string;
-  /** About how high it will be, in pixels: what is below it shall not jump. */
+  /** About how high it will be, in pixels, so that what is below it does not jump. */
   readonly height: number;
 }
 

@@ -30,8 +30,8 @@ export interface IOutputTools {
 /**
  * Draws an output as JupyterLab does if it is the user's own, else in a frame or as text.
  *
- * Whose it is, is asked each time: JupyterLab draws with the same renderer when a user trusts it. Only
- * of a cell's outputs can a user say so.
+ * It looks each time whose output it is, because JupyterLab draws with the same renderer again when a
+ * user trusts it. Users can trust outputs of cells only.
  */
 export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
   constructor(mimeType: string, tools: IOutputTools) {
@@ -47,7 +47,7 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
       await this._drawStock(this._mimeType, model);
       return;
     }
-    // Who trusts everything, as the debugger trusts variables, has asked for the richest type.
+    // Code that trusts everything, as the debugger does with variables, asks for the richest type.
     const mimeType = this._tools.typeOf(model.data) ?? this._mimeType;
     const way = wayToDraw(mimeType);
     if (way === 'framed') {

@@ -44,7 +44,7 @@ export class OutputFrame extends Widget {
     };
     this._text = document.createElement('div');
     this._text.className = 'jp-fleet-OutputFrame-text';
-    // Readers of screens read the frame.
+    // Screen readers read the frame.
     this._text.ariaHidden = 'true';
     this.node.append(this._text);
     this.node.style.minHeight = `${height}px`;
@@ -86,7 +86,7 @@ export class OutputFrame extends Widget {
   }
 
   private _load(): void {
-    // With its address from the start: else the browser loads an empty page first.
+    // With its address from the start: otherwise the browser loads an empty page first.
     this._frame.src = this._page.url;
     this.node.append(this._frame);
     this.node.style.minHeight = '';

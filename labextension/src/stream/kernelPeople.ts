@@ -141,7 +141,7 @@ export class KernelPeople {
   private _become(people: IPeople): void {
     this._now = people;
     if (people.process !== UNKNOWN.process) {
-      // Whoever was trusted while nobody said who was there: others may come before it is so again.
+      // The trust in unknown people ends, because others may come before people are unknown again.
       this._trusted.forgetUnknown(this.kernelId);
     }
     this._changed.emit();

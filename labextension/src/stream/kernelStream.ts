@@ -18,7 +18,12 @@ import { PageVoice } from './pageVoice.js';
 import { KernelPeople } from './kernelPeople.js';
 import { BAD_MESSAGE, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
-import type { IStreamSettings, IStreamSocket, StreamState } from './streamState.js';
+import {
+  type IStreamSettings,
+  type IStreamSocket,
+  stateAfterCut,
+  type StreamState
+} from './streamState.js';
 import { FLEET_PROTOCOL, V1_PROTOCOL } from './wire.js';
 
 type Message = KernelMessage.IMessage;
@@ -313,6 +318,8 @@ export class KernelStream {
       this._setJournal(notice.id as string);
     } else if (notice.type === 'interrupted') {
       this._voice.aborted(this._ends.interrupt());
+    } else if (notice.type === 'shut_down') {
+      this._shutDownBy = notice.by as string;
     } else if (notice.type === 'gap' && this._ends.isOwn) {
       this._incoming.missed(notice.limit as number | null);
     }
@@ -340,26 +347,13 @@ export class KernelStream {
       this._voice.invalid(this._ends.refused());
     }
     const isPlain = this._talk === 'plain';
-    switch (outcome.then) {
-      case 'signIn':
-        this._set({ is: 'signedOut' });
-        break;
-      case 'rights':
-        this._set({ is: 'notAllowed', reason });
-        break;
-      case 'plain':
-        this._isWithoutCursor = true;
-        break;
-      case 'end':
-        if (!isPlain) {
-          void this._finish(code, reason);
-        }
-        break;
-      case 'again':
-        if (this._state.is !== 'connecting' || outcome.why === 'unreachable') {
-          const since = this._state.is === 'cut' ? this._state.since : steadyTime();
-          this._set({ is: 'cut', since, why: outcome.why, reason });
-        }
+    const state = stateAfterCut(this._state, outcome, reason, steadyTime());
+    if (state) {
+      this._set(state);
+    } else if (outcome.then === 'plain') {
+      this._isWithoutCursor = true;
+    } else if (outcome.then === 'end' && !isPlain) {
+      void this._finish(code, reason);
     }
     if (isPlain) {
       // JupyterLab connects again, and by then the servers may know cursors.
@@ -386,7 +380,7 @@ export class KernelStream {
     this._connector.stop();
     rolesChanged.disconnect(this._onRolesChanged);
     this._ends.renew();
-    this._set({ is: 'ended', code, reason });
+    this._set({ is: 'ended', code, reason, by: this._shutDownBy });
     if (this._socket) {
       await this._incoming.finish();
     }
@@ -417,6 +411,7 @@ export class KernelStream {
   private _openedSocket: IStreamSocket | null = null;
   private _state: StreamState = { is: 'connecting' };
   private _journal: string | null = null;
+  private _shutDownBy: string | null = null;
   /** How the present connection, or the last one that there was, is spoken on; null if none. */
   private _talk: 'cursor' | 'plain' | null = null;
   /** The subprotocol of a connection without a cursor. */

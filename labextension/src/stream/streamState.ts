@@ -2,6 +2,7 @@ import type { ServerConnection } from '@jupyterlab/services';
 
 import type { SignIn } from '../user/signIn.js';
 import type { Leftovers } from './leftovers.js';
+import type { Outcome } from './reconnecting.js';
 import type { TrustedPeople } from './trustedPeople.js';
 
 /** How things stand between this page and a kernel. */
@@ -22,7 +23,37 @@ export type StreamState =
   | { readonly is: 'signedOut' }
   | { readonly is: 'notAllowed'; readonly reason: string }
   /** The kernel does not exist any more, or JupyterLab has let it go: by the code of a websocket's end. */
-  | { readonly is: 'ended'; readonly code: number; readonly reason: string };
+  | {
+      readonly is: 'ended';
+      readonly code: number;
+      readonly reason: string;
+      /** The user who has shut the kernel down; null if nobody has, or it is not known. */
+      readonly by: string | null;
+    };
+
+/** How things stand when the connection was cut at the time `now`; null if they stay as they were. */
+export function stateAfterCut(
+  before: StreamState,
+  outcome: Outcome,
+  reason: string,
+  now: number
+): StreamState | null {
+  switch (outcome.then) {
+    case 'signIn':
+      return { is: 'signedOut' };
+    case 'rights':
+      return { is: 'notAllowed', reason };
+    case 'again': {
+      if (before.is === 'connecting' && outcome.why !== 'unreachable') {
+        return null;
+      }
+      const since = before.is === 'cut' ? before.since : now;
+      return { is: 'cut', since, why: outcome.why, reason };
+    }
+    default:
+      return null;
+  }
+}
 
 /** What the server says of a kernel. */
 export interface IKernelAnswer {

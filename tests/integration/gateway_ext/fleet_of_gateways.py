@@ -465,6 +465,18 @@ class Gateways:
         assert answer.status_code in (200, 503), answer.text
         return answer.json()["url"] if answer.status_code == 200 else None
 
+    def model(self, kernel_id: str, number: int = 0) -> dict[str, Any]:
+        """What a gateway says of a kernel."""
+        answer = self.client().call("GET", f"{self.urls[number]}/api/kernels/{kernel_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def run_in(self, kernel_id: str, code: str) -> str:
+        """What code prints in a kernel."""
+        with self.client().channels(self.urls[0], kernel_id) as channels:
+            return channels.run(code)
+
     def log(self, number: int) -> str:
         return (self.directory / f"gateway-{number}.log").read_text()
 

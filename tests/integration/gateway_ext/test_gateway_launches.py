@@ -54,10 +54,6 @@ def begin(gateways: Gateways, name: str, number: int = 0) -> str:
     return kernel_id
 
 
-def model(gateways: Gateways, kernel_id: str, number: int = 1) -> Any:
-    return gateways.client().call("GET", f"{gateways.urls[number]}/api/kernels/{kernel_id}").json()
-
-
 @contextmanager
 def stock_server(
     gateways: Gateways, folder: Path, number: int = 0
@@ -175,7 +171,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     waits, canceled = begin(gateways, "python"), begin(gateways, "python")
 
     def in_line() -> Any:
-        launch = model(gateways, waits)["launch"] or {}
+        launch = gateways.model(waits, 1)["launch"] or {}
         return launch if launch.get("position") else None
 
     assert wait_until(in_line)["phase"] == "queued"
@@ -185,9 +181,9 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     assert client.call("DELETE", f"{url}/{canceled}").status_code == 204
     # From now on nobody gets a turn there, however long the next look takes.
     freeze(gateways, 0)
-    assert model(gateways, waits)["launch"]["phase"] == "queued"
+    assert gateways.model(waits, 1)["launch"]["phase"] == "queued"
     gateways.processes[0].kill()
-    wait_until(lambda: model(gateways, waits)["state"] == "running", 60)
+    wait_until(lambda: gateways.model(waits, 1)["state"] == "running", 60)
     with client.channels(gateways.urls[1], waits) as channels:
         assert channels.run("print(6 * 7)") == "42\n"
     events = [one["event"] for one in gateways.events(waits, 1)]
@@ -229,7 +225,7 @@ def gated() -> Iterator[Gateways]:
 def connected(gateways: Gateways, kernel_id: str) -> None:
     """Returns when the agent of a kernel that is being launched has connected."""
     words = "the agent has connected and starts the kernel"
-    wait_until(lambda: (model(gateways, kernel_id)["launch"] or {}).get("message") == words)
+    wait_until(lambda: (gateways.model(kernel_id, 1)["launch"] or {}).get("message") == words)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -295,14 +291,14 @@ def test_a_launch_ends_when_its_time_is_over_whether_its_gateway_lives_or_ends()
 def is_over_after(gateways: Gateways, seconds: int, killed: bool) -> None:
     hanging, apart = begin(gateways, "hangs"), begin(gateways, "apart")
     connected(gateways, hanging)
-    wait_until(lambda: model(gateways, apart)["location"])
+    wait_until(lambda: gateways.model(apart, 1)["location"])
     if killed:
         gateways.processes[0].kill()
         gateways.urls.reverse()
     for kernel_id in (hanging, apart):
 
         def ended(kernel_id: str = kernel_id) -> Any:
-            found = model(gateways, kernel_id, 1 - killed)
+            found = gateways.model(kernel_id, 1 - killed)
             return found if found["state"] == "dead" else None
 
         reason = wait_until(ended, 60)["reason"]

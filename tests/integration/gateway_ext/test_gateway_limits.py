@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -39,10 +38,6 @@ def limited() -> Iterator[Gateways]:
         yield gateways
 
 
-def model(gateways: Gateways, number: int, kernel_id: str) -> Any:
-    return gateways.client().call("GET", f"{gateways.urls[number]}/api/kernels/{kernel_id}").json()
-
-
 def cgroups() -> list[Path]:
     own = memory_cgroup_of(os.getpid())
     return [] if own is None or own.version != 1 else list(own.path.glob("fleet-*"))
@@ -60,8 +55,8 @@ def test_a_kernel_that_uses_too_much_memory_says_why_it_was_ended(limited: Gatew
         channels.run("x = 41")
         page.execute("held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]")
         # Known at every gateway, though the kernel was started again at once.
-        wait_until(lambda: model(gateways, 1, greedy)["reason"].startswith("out of memory"), 40)
-        wait_until(lambda: model(gateways, 1, greedy)["state"] == "running")
+        wait_until(lambda: gateways.model(greedy, 1)["reason"].startswith("out of memory"), 40)
+        wait_until(lambda: gateways.model(greedy, 1)["state"] == "running")
         assert channels.run("print(x + 1)") == "42\n"
     (event,) = [one for one in gateways.events(greedy, 1) if one["event"] == "restarting"]
     assert event["detail"].startswith("out of memory")
@@ -86,7 +81,7 @@ def test_what_left_a_kernel_ends_with_its_cgroup_though_the_agent_was_killed() -
             )
         (agent,) = agents_of(kernel_id)
         os.kill(agent, signal.SIGKILL)
-        wait_until(lambda: model(gateways, 1, kernel_id)["state"] == "dead")
+        wait_until(lambda: gateways.model(kernel_id, 1)["state"] == "dead")
         client.call("DELETE", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
         wait_until(lambda: not started_at(int(left)))
         wait_until(lambda: set(cgroups()) <= set(before))
@@ -112,8 +107,8 @@ def test_an_idle_kernel_is_ended_after_a_warning_and_one_that_works_is_not(
             "threading.Thread(target=work, daemon=True).start()"
         )
         # The gateway that does not own it knows as well.
-        wait_until(lambda: model(gateways, 1, idle)["execution_state"] == "idle")
-        seen = model(gateways, 1, idle)
+        wait_until(lambda: gateways.model(idle, 1)["execution_state"] == "idle")
+        seen = gateways.model(idle, 1)
         moments = [
             datetime.fromisoformat(seen[name]).timestamp()
             for name in ("last_activity", "cull_warning_at", "cull_at")
@@ -125,8 +120,8 @@ def test_an_idle_kernel_is_ended_after_a_warning_and_one_that_works_is_not(
         url = f"{gateways.urls[1]}/api/kernels/{idle}"
         wait_until(lambda: client.call("GET", url).status_code == 404, IDLE_SECONDS)
         assert time.time() >= moments[2]
-        assert model(gateways, 0, kept)["state"] == "running"
-        assert model(gateways, 0, working)["state"] == "running"
+        assert gateways.model(kept, 0)["state"] == "running"
+        assert gateways.model(working, 0)["state"] == "running"
         assert computing.run("print(6 * 7)") == "42\n"
         (event,) = [one for one in gateways.events(idle, 1) if one["event"] == "delete"]
         assert event["detail"].startswith("culled: idle for 2")

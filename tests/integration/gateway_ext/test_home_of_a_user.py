@@ -109,11 +109,6 @@ def users(home: Path) -> Iterator[Gateways]:
         yield gateways
 
 
-def run_in(gateways: Gateways, kernel_id: str, code: str) -> str:
-    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
-        return channels.run(code)
-
-
 REACH = """
 import json, os, socket, sys
 done = []
@@ -134,7 +129,7 @@ def test_a_kernel_sees_of_the_users_home_its_environment_alone(users: Gateways, 
     assert all(map(os.path.exists, paths))
     kernel_id = users.start_kernel(0, name="mine")
     code = REACH.replace("HOME", repr(str(home))).replace("PATHS", repr(paths))
-    reached = json.loads(run_in(users, kernel_id, code))
+    reached = json.loads(users.run_in(kernel_id, code))
     assert reached == [[], [".pyenv", "envs"], str(home / "envs" / "mine"), False]
 
 
@@ -143,7 +138,7 @@ def test_the_kernels_of_the_one_user_whom_the_operator_names_read_the_home(home:
     look = f"import os; print(open({secret!r}).read(), os.access({secret!r}, os.W_OK))"
     with gateway_of(home, only_user="ada") as gateways:
         kernel_id = gateways.start_kernel(0, name="mine")
-        assert run_in(gateways, kernel_id, look) == "secret False\n"
+        assert gateways.run_in(kernel_id, look) == "secret False\n"
 
 
 def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> None:
@@ -158,13 +153,13 @@ def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> 
     ]
     assert all(os.path.exists(name) for name in names)
     look = f"import os; print([os.path.exists(name) for name in {names!r}])"
-    assert run_in(users, kernel_id, look) == "[False, False, False]\n"
+    assert users.run_in(kernel_id, look) == "[False, False, False]\n"
     # The home of its project is in a hidden folder, and shown.
     write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
-    assert run_in(users, kernel_id, write) == f"1 {UID}\n"
+    assert users.run_in(kernel_id, write) == f"1 {UID}\n"
     # It cannot change what its user runs later, which is also the gateway's.
     look = "print([os.statvfs(place).f_flag & os.ST_RDONLY for place in ('/', '.', '/tmp')])"
-    assert run_in(users, kernel_id, look) == "[1, 0, 0]\n"
+    assert users.run_in(kernel_id, look) == "[1, 0, 0]\n"
     # As it would be without walls: ada came first.
     for call in (
         ("POST", url),

@@ -65,11 +65,6 @@ def walled() -> Iterator[Gateways]:
         yield gateways
 
 
-def run_in(gateways: Gateways, kernel_id: str, code: str) -> str:
-    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
-        return channels.run(code)
-
-
 def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways) -> None:
     other, mine = (walled.start_kernel(0, name="lossless") for _ in range(2))
     # Another project has another user id.
@@ -78,15 +73,15 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
     strange = people.call("POST", f"{walled.urls[0]}/api/kernels", json=body).json()["id"]
     with people.channels(walled.urls[0], strange) as channels:
         uid = int(channels.run("import os; open('secret.txt', 'w').write('x'); print(os.getuid())"))
-    run_in(walled, other, HOLD)
+    walled.run_in(other, HOLD)
     # A segment of SysV shared memory, which has no place in any folder.
     segment = 0x7421_0000 + os.getpid() % 0xFFFF
     make = f"import ctypes; print(ctypes.CDLL(None).shmget({segment}, 64, 0o1666))"
-    assert int(run_in(walled, other, make)) >= 0
+    assert int(walled.run_in(other, make)) >= 0
     # And a socket without a path.
     listen = "import socket; s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + NAME); s.listen()"
     name = f"fleet-walls-{os.getpid()}"
-    run_in(walled, other, listen.replace("NAME", repr(name)))
+    walled.run_in(other, listen.replace("NAME", repr(name)))
     (own_agent,) = agents_of(mine)
     names = {"its agent": own_agent, "its fork server": psutil.Process(own_agent).ppid()}
     for whose, kernel_id in {"the other": other, "the stranger": strange}.items():
@@ -116,7 +111,7 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
         "segment": segment,
         "uid": uid,
     }
-    table = json.loads(run_in(walled, mine, attack_on(targets, root)))
+    table = json.loads(walled.run_in(mine, attack_on(targets, root)))
     for tried, became in table:
         print(f"{tried:<110} {became}")
     reached = [tried for tried, became in table if became == "DONE"]
@@ -128,7 +123,7 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
     # Nor by way of its agent, which sees all of it and writes into the kernel's folder.
     victim = kernels[0] / "connection.json"
     before = victim.read_bytes()
-    run_in(walled, mine, LINKS.replace("VICTIM", repr(str(victim))))
+    walled.run_in(mine, LINKS.replace("VICTIM", repr(str(victim))))
     own_folder = next((root / "k").glob(f"{mine.replace('-', '')}-*"))
     log = own_folder / "kernel.log"
     # The agent moves the link away and makes a file.
@@ -140,8 +135,8 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
     # What it must reach.
     home = root / "projects" / "demo"
     shared = f"open({str(home / 'shared.txt')!r}, 'w').write('from the other'); print('done')"
-    assert run_in(walled, other, shared) == "done\n"
-    assert run_in(walled, mine, "print(open('shared.txt').read())") == "from the other\n"
+    assert walled.run_in(other, shared) == "done\n"
+    assert walled.run_in(mine, "print(open('shared.txt').read())") == "from the other\n"
 
 
 def test_kernels_of_one_person_and_of_their_project_reach_nothing_of_each_other(
@@ -254,7 +249,7 @@ def test_a_kernel_that_uses_too_much_memory_says_so_and_is_restarted(walled: Gat
         channels.execute("held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]")
         wait_until(lambda: client.call("GET", url).json()["reason"].startswith("out of memory"), 40)
         wait_until(lambda: client.call("GET", url).json()["state"] == "running")
-    assert run_in(walled, kernel_id, "print('held' in dir())") == "False\n"
+    assert walled.run_in(kernel_id, "print('held' in dir())") == "False\n"
     assert client.call("DELETE", url).status_code == 204
 
 

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -23,14 +22,6 @@ def gateways() -> Iterator[Gateways]:
         yield gateways
 
 
-def model(gateways: Gateways, kernel_id: str, number: int = 1) -> dict[str, Any]:
-    url = f"{gateways.urls[number]}/api/kernels/{kernel_id}"
-    answer = gateways.client().call("GET", url)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
 def freeze(kernel_id: str) -> int:
     """Stops the agent, which has been running; its process."""
     [agent] = agents_of(kernel_id)
@@ -39,11 +30,11 @@ def freeze(kernel_id: str) -> int:
 
 
 def is_unreachable(gateways: Gateways, kernel_id: str, number: int = 1) -> bool:
-    return model(gateways, kernel_id, number)["state"] == "unreachable"
+    return gateways.model(kernel_id, number)["state"] == "unreachable"
 
 
 def is_running(gateways: Gateways, kernel_id: str, number: int = 1) -> bool:
-    return model(gateways, kernel_id, number)["state"] == "running"
+    return gateways.model(kernel_id, number)["state"] == "running"
 
 
 def test_a_silent_kernel_is_unreachable_until_its_agent_is_back(gateways: Gateways) -> None:
@@ -54,7 +45,7 @@ def test_a_silent_kernel_is_unreachable_until_its_agent_is_back(gateways: Gatewa
     try:
         for number in (0, 1):
             wait_until(lambda number=number: is_unreachable(gateways, kernel_id, number), 30)
-        shown = model(gateways, kernel_id)
+        shown = gateways.model(kernel_id, 1)
         assert shown["execution_state"] == "unknown"
         assert shown["reason"].startswith("its agent has been silent for ")
         url = f"{gateways.urls[1]}/api/kernels"
@@ -71,7 +62,7 @@ def test_a_silent_kernel_is_unreachable_until_its_agent_is_back(gateways: Gatewa
     wait_until(lambda: is_running(gateways, kernel_id), 30)
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
         assert channels.run("print(x + 1)") == "42\n"
-    assert model(gateways, kernel_id)["reason"] == ""
+    assert gateways.model(kernel_id, 1)["reason"] == ""
 
 
 @pytest.mark.parametrize("killed", [False, True])

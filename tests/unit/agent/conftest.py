@@ -1,4 +1,4 @@
-"""A kernel's folder, on machines that allow walls around it."""
+"""A kernel's folder, and a network for it, on machines that allow them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from gateway_ext.agent.walls.network import Network, Reach
 from gateway_ext.agent.walls.probe import why_not
 
 _REFUSED: list[str] = []
@@ -29,3 +30,12 @@ def own(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@pytest.fixture
+def with_a_way(own: Path) -> Network:
+    """A network with a way to the internet."""
+    network = Network(Reach.INTERNET)
+    if reason := why_not(own, network):
+        pytest.skip(reason)
+    return network

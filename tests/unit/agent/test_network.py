@@ -17,7 +17,7 @@ from gateway_ext.agent.walls.network import (
 )
 from gateway_ext.agent.walls.own_network import Outside, local_subnets
 from gateway_ext.agent.walls.way_out import arguments
-from jupyter_ext.wire.allowed_addresses import Allowed, parse_allowed
+from jupyter_ext.wire.allowed_addresses import Allowed
 
 ROUTES_4 = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -91,42 +91,6 @@ def test_what_is_not_the_internet(text: str) -> None:
 def test_what_is(text: str) -> None:
     address = ipaddress.ip_address(text)
     assert not any(address in subnet for subnet in private_subnets())
-
-
-@pytest.mark.parametrize(
-    ("text", "subnet", "ports"),
-    [
-        ("10.1.2.3:6379", "10.1.2.3/32", (6379, 6379)),
-        ("10.1.0.0/16", "10.1.0.0/16", None),
-        ("10.1.0.0/16:8000-9000", "10.1.0.0/16", (8000, 9000)),
-        ("fd12::/48", "fd12::/48", None),
-        ("fd12::1", "fd12::1/128", None),
-        ("[fd12::1]:6379", "fd12::1/128", (6379, 6379)),
-        ("[fd12::/48]", "fd12::/48", None),
-    ],
-)
-def test_operators_allow_addresses_and_ports(
-    text: str, subnet: str, ports: tuple[int, int] | None
-) -> None:
-    assert parse_allowed(text) == Allowed(ipaddress.ip_network(subnet), ports)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("10.1.2.3/8", "has host bits set"),
-        ("10.1.2:80", "10.1.2.3:6379"),
-        ("everything", "10.1.2.3:6379"),
-        ("10.1.2.3:0", "from 1 to 65535"),
-        ("10.1.2.3:90-80", "the first one first"),
-        ("10.1.2.3:70000", "from 1 to 65535"),
-        ("127.0.0.1:9000", "loopback"),
-        ("[::1]:80", "loopback"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, words: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(words)):
-        parse_allowed(text)
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,8 @@ import pytest
 from gateway_ext.agent.orphans import adopt_orphans
 from gateway_ext.agent.process_tree import children, descendants
 from gateway_ext.agent.walls.network import Network, Reach
-from gateway_ext.agent.walls.probe import why_not
 from gateway_ext.agent.walls.way_out import WayOut
 from tests.unit.agent.inside_walls import start_inside
-
-
-@pytest.fixture
-def with_a_way(own: Path) -> Network:
-    network = Network(Reach.INTERNET)
-    if reason := why_not(own, network):
-        pytest.skip(reason)
-    return network
 
 
 def _children_named(name: str, parent: int) -> list[int]:

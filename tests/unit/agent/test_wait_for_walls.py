@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.kernel import Kernel
-from gateway_ext.agent.kernel_process import KernelProcess
-from gateway_ext.agent.sessions import Sessions
+from gateway_ext.agent.kernel_log import KernelLog
+from gateway_ext.agent.kernel_process import ConnectionFiles, KernelProcess
+from gateway_ext.agent.process_starts import ProcessStarts
 from gateway_ext.agent.socket_folder import SocketFolder
 from gateway_ext.agent.walls import outside, waiting_process
 from gateway_ext.agent.walls.order import Order, Place
@@ -82,9 +82,9 @@ class Ahead:
 def built_ahead(tmp_path: Path, **changes: Any) -> list[Any]:
     forked: Any = Ahead()
     described = document(tmp_path, **changes)
-    nothing: Any = None
-    sockets, sessions = SocketFolder(tmp_path), Sessions()
-    Kernel(described, sockets, sessions, nothing, nothing, forked, forked).build_walls()
+    files = ConnectionFiles(described, b"", SocketFolder(tmp_path))
+    log = KernelLog(tmp_path / "kernel.log")
+    ProcessStarts(files, log, forked, limit=forked).build_walls(described)
     done: list[Any] = forked.done
     return done
 

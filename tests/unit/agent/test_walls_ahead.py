@@ -15,19 +15,10 @@ import pytest
 from gateway_ext.agent.orphans import adopt_orphans
 from gateway_ext.agent.process_tree import children, descendants
 from gateway_ext.agent.walls.first_process import SHOWN
-from gateway_ext.agent.walls.network import Network, Reach
+from gateway_ext.agent.walls.network import Network
 from gateway_ext.agent.walls.order import Order
-from gateway_ext.agent.walls.probe import why_not
 from gateway_ext.agent.walls.waiting_process import WaitingProcess, start_walls
 from tests.unit.agent.inside_walls import Inside, order_of
-
-
-@pytest.fixture
-def with_a_way(own: Path) -> Network:
-    network = Network(Reach.INTERNET)
-    if reason := why_not(own, network):
-        pytest.skip(reason)
-    return network
 
 
 def test_walls_are_there_before_the_order_is(own: Path, with_a_way: Network) -> None:

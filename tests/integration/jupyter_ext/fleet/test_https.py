@@ -5,25 +5,15 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
-from pathlib import Path
 
 import pytest
 import requests
 import websocket
 
 from tests.integration.jupyter_ext.auth.browsers import sign_in
+from tests.servers.certificate import make_certificate
 
 pytestmark = pytest.mark.long
-
-
-def make_certificate(folder: Path) -> tuple[str, str]:
-    certificate, key = folder / "fleet.pem", folder / "fleet.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(key)]
-    command += ["-out", str(certificate), "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(command, check=True, capture_output=True)
-    return str(certificate), str(key)
 
 
 def served(port: int) -> str:

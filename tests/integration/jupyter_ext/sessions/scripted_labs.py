@@ -12,6 +12,7 @@ from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.new_sessions import NewSession
 from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.tables import session
 
@@ -126,7 +127,7 @@ def new_lab(database: Database, gateways: Gateways) -> FleetSessionManager:
 
 async def open_page(lab: FleetSessionManager, path: str = PATH) -> dict[str, Any]:
     """A session as a page makes it, which waits for nothing."""
-    return await lab.open_session(path, "a.ipynb", "notebook", "python", None, wait=False)
+    return await lab.open_session(NewSession(path, "a.ipynb", kernel_name="python"))
 
 
 async def listed(lab: FleetSessionManager) -> dict[str, str]:

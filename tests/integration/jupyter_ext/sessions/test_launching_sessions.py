@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from jupyter_ext.kernels.launches import LaunchFailed, StillLaunching
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.new_sessions import NewSession
 from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
@@ -29,7 +30,8 @@ from tests.integration.jupyter_ext.sessions.scripted_labs import (
 
 async def open_waiting(lab: FleetSessionManager, path: str = PATH) -> dict[str, Any]:
     """A session as a stock client makes it."""
-    return await lab.open_session(path, "a.ipynb", "notebook", "python", None, wait=True)
+    wanted = NewSession(path, "a.ipynb", kernel_name="python", awaited=True)
+    return await lab.open_session(wanted)
 
 
 async def impatient(lab: FleetSessionManager) -> StillLaunching:

@@ -1,5 +1,6 @@
 """Sessions whose kernel one person has alone, on SQLite and MariaDB."""
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,7 +35,12 @@ def database(lab_database_url: str) -> Iterator[Database]:
 def fresh(database: Database, path: str = PATH, user: str = "ann") -> Session:
     document = Document(path, "notebook")
     made = partial(
-        personal_rows.new_row, document=document, username=user, shown=path, name=document.base
+        session_rows.new_session,
+        kernel_id=str(uuid.uuid4()),
+        document=document,
+        shown_path=path,
+        name=document.base,
+        username=user,
     )
     session: Session = database.run_blocking(made)
     return session
@@ -120,14 +126,8 @@ def test_a_notebook_that_is_moved_to_the_name_of_a_deleted_one_brings_its_own_ke
     database: Database,
 ) -> None:
     there = fresh(database, "demo/b.ipynb")
-    of_all = partial(
-        session_rows.add_session,
-        kernel_id="of all",
-        document=there.document,
-        shown_path=there.path,
-        name=there.name,
-        username="bob",
-    )
+    new = replace(fresh(database, there.path, "bob"), kernel_id="of all")
+    of_all = partial(session_rows.add_session, new=new)
     # One is shown in the session that all others have, the other in one of its own.
     ann = put(database, replace(there, id=database.run_blocking(of_all).id))
     cid = put(database, fresh(database, there.path, "cid"))

@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.launch_rules import Choice
+from jupyter_ext.sessions.new_sessions import NewSession
 from jupyter_ext.sessions.patch import SessionChange
 from jupyter_ext.sessions.personal_sessions import PersonalSessionManager
 from jupyter_ext.sessions.store import moves, personal_rows
@@ -31,9 +32,8 @@ def lab(lab_database_url: str, gateways: Gateways) -> Iterator[PersonalSessionMa
 
 async def opened(lab: PersonalSessionManager, gateways: Gateways, name: str) -> Any:
     """A session with a kernel of ann's alone, to which her page is connected."""
-    model = await lab.open_session(
-        f"demo/{name}", name, "notebook", "python", None, MINE, wait=False
-    )
+    wanted = NewSession(f"demo/{name}", name, kernel_name="python", choice=MINE)
+    model = await lab.open_session(wanted)
     gateways.run(model["kernel"]["id"])
     gateways.kernels[model["kernel"]["id"]]["connections"] = 1
     return model

@@ -42,14 +42,9 @@ def claim(database: Database, document: Document = DOCUMENT, lease: timedelta = 
 
 def add(database: Database, kernel_id: str, path: str = "demo/a.ipynb", **more: Any) -> Session:
     fields = {"shown_path": path, "name": "a.ipynb", "username": "ada", **more}
-    return database.run_blocking(
-        partial(
-            session_rows.add_session,
-            kernel_id=kernel_id,
-            document=notebook(path),
-            **fields,
-        )
-    )
+    made = partial(session_rows.new_session, kernel_id=kernel_id, document=notebook(path), **fields)
+    new = database.run_blocking(made)
+    return database.run_blocking(partial(session_rows.add_session, new=new))
 
 
 def test_one_of_many_starts_the_kernel(labs: list[Database]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway_ext.process_proxies import kernel_walls
-from gateway_ext.process_proxies.kernel_network import KernelNetwork
 from gateway_ext.process_proxies.kernel_walls import KernelWalls, NoWalls
+from gateway_ext.process_proxies.network_choice import NetworkChoice
 
 REFUSED = "unshare: Operation not permitted"
 
@@ -24,7 +24,7 @@ def program(folder: Path, says: str, code: int = 0) -> str:
 
 def walls(mode: str, folder: Path, network: str = "host", shown: str = "/tmp/seen") -> KernelWalls:
     log = logging.getLogger("test-walls")
-    own = KernelNetwork(network, [], "", log)
+    own = NetworkChoice(network, [], "", log)
     private = ["/home/ann"]
     return KernelWalls(mode, folder / "kernels", ["/data"], [shown], own, log, private)
 

@@ -78,6 +78,10 @@ def test_up_says_whether_kernels_see_the_home_of_their_user(
         assert "/home/ann" not in last(mode, None, as_root)
     for shown, is_said in (("/data:/home/ann", False), ("/home", False), ("/home/ann/x", True)):
         assert ("/home/ann" in last("required", None, shown=shown)) is is_said
+    # $HOME, and that of the system's list of users.
+    monkeypatch.setattr(kernel_walls, "homes", lambda: ["/home/ann", "/srv/ann"])
+    assert "your home /home/ann and /srv/ann but" in last("required", None)
+    assert "your home /srv/ann but" in last("required", None, shown="/home/ann")
     # Users of services have none.
     monkeypatch.setattr(kernel_walls, "homes", list)
     assert last("required", None) == ""

@@ -1,10 +1,29 @@
-"""What operators may let kernels reach; tests/unit/agent/test_network.py reads the addresses."""
+"""What operators may let kernels reach."""
 
+import ipaddress
 import re
 
 import pytest
 
-from jupyter_ext.wire.allowed_addresses import check_allowed, split_name
+from jupyter_ext.wire.allowed_addresses import Allowed, check_allowed, parse_allowed, split_name
+
+
+@pytest.mark.parametrize(
+    ("text", "subnet", "ports"),
+    [
+        ("10.1.2.3:6379", "10.1.2.3/32", (6379, 6379)),
+        ("10.1.0.0/16", "10.1.0.0/16", None),
+        ("10.1.0.0/16:8000-9000", "10.1.0.0/16", (8000, 9000)),
+        ("fd12::/48", "fd12::/48", None),
+        ("fd12::1", "fd12::1/128", None),
+        ("[fd12::1]:6379", "fd12::1/128", (6379, 6379)),
+        ("[fd12::/48]", "fd12::/48", None),
+    ],
+)
+def test_operators_allow_addresses_and_ports(
+    text: str, subnet: str, ports: tuple[int, int] | None
+) -> None:
+    assert parse_allowed(text) == Allowed(ipaddress.ip_network(subnet), ports)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1", "fd::/64", "[fd::1]:80", "db.example", "db:80-90"])
@@ -16,11 +35,15 @@ def test_addresses_networks_and_names_can_be_allowed(text: str) -> None:
     ("text", "words"),
     [
         ("localhost:80", "loopback"),
-        ("127.0.0.1", "loopback"),
+        ("127.0.0.1:9000", "loopback"),
+        ("[::1]:80", "loopback"),
         ("db:0", "1 to 65535"),
         ("db:99999", "1 to 65535"),
         ("db:90-80", "the first one first"),
+        ("10.1.2.3:0", "1 to 65535"),
         ("10.1.2.3:99999", "1 to 65535"),
+        ("10.1.2.3:90-80", "the first one first"),
+        ("10.1.2.3/8", "has host bits set"),
         ("10.1.2.300", "10.1.2.3:6379"),
         ("10.1.2:80", "10.1.2.3:6379"),
         ("http://db", "10.1.2.3:6379"),

@@ -41,6 +41,10 @@ class Page:
         self.sequences: list[int] = []
         self.ended: tuple[int, str] | None = None
         self.interrupts = 0
+        self.shut_down_by = ""
+
+    def shut_down(self, by: str) -> None:
+        self.shut_down_by = by
 
     def interrupted(self) -> None:
         self.interrupts += 1
@@ -186,7 +190,7 @@ def test_clients_of_a_kernel_that_is_shut_down_are_told_by_whom(by: str, reason:
     agent.answer(ok=True, start=0, acknowledged=0, gap=None)
     agent.link.deleted(by)
     agent.link.end("the connection has ended")
-    assert page.ended == (4404, reason)
+    assert (page.shut_down_by, page.ended) == (by, (4404, reason))
 
 
 def test_an_acknowledgement_alone_is_passed_on() -> None:

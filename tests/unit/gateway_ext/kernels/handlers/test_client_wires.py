@@ -1,4 +1,4 @@
-"""What gateways say to clients of fleet.v1 when their streams begin."""
+"""What gateways say to clients of fleet.v1 when their streams begin, and before they end."""
 
 from __future__ import annotations
 
@@ -40,4 +40,14 @@ def test_pages_are_told_who_has_used_the_kernel(cursor: bool, people: Any, told:
     link: Any = None
     wire = FleetWire(socket, link, Opening("s", "n", cursor=cursor))
     wire.opened(Opened(5, 0, people=people))
+    assert socket.texts == told
+
+
+@pytest.mark.parametrize(
+    ("cursor", "told"), [(True, [{"type": "shut_down", "by": "ann"}]), (False, [])]
+)
+def test_pages_are_told_who_shuts_the_kernel_down(cursor: bool, told: Any) -> None:
+    socket: Any = Socket()
+    link: Any = None
+    FleetWire(socket, link, Opening("s", "n", cursor=cursor)).shut_down("ann")
     assert socket.texts == told

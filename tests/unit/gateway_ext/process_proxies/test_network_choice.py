@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.walls.network import Network, Reach
-from gateway_ext.process_proxies.kernel_network import (
-    KernelNetwork,
+from gateway_ext.process_proxies.network_choice import (
+    NetworkChoice,
     NetworkImpossible,
     has_ports,
     wanted,
@@ -18,8 +18,8 @@ from jupyter_ext.wire.kernel_walls import NETWORKS
 TCP = {"metadata": {"fleet": {"transport": "tcp"}}}
 
 
-def network(mode: str = "auto", *allowed: str, tun: str = "") -> KernelNetwork:
-    return KernelNetwork(mode, allowed, tun, logging.getLogger("test-network"))
+def network(mode: str = "auto", *allowed: str, tun: str = "") -> NetworkChoice:
+    return NetworkChoice(mode, allowed, tun, logging.getLogger("test-network"))
 
 
 def test_the_best_network_is_tried_first_and_what_is_asked_for_alone() -> None:

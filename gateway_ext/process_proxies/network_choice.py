@@ -35,7 +35,7 @@ def has_ports(kernelspec: Mapping[str, Any]) -> bool:
     return fleet.get("transport") == "tcp"
 
 
-class KernelNetwork:
+class NetworkChoice:
     """What a gateway's configuration says of the network of kernels."""
 
     def __init__(self, mode: str, allowed: Iterable[str], tun: str, log: logging.Logger) -> None:
