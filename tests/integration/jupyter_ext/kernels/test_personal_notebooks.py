@@ -228,16 +228,27 @@ def test_it_follows_the_notebook_to_another_name(
     moved = path.replace(".ipynb", "-moved.ipynb")
     assert bob.call("PATCH", f"{contents}/{path}", json={"path": moved}).status_code == 200
     assert listed(fleet, ann, moved) == [(session["id"], own)]
-    assert listed(fleet, bob, moved) == [(session["id"], session["kernel"]["id"])]
+    shared = session["kernel"]["id"]
+    assert listed(fleet, bob, moved) == [(session["id"], shared)]
+    assert shown_path(fleet, bob, shared) == shown_path(fleet, ann, own) == moved
     # As a page of hers renames the session.
     again = path.replace(".ipynb", "-again.ipynb")
     renamed = patch(fleet, ann, session["id"], path=again)
     assert (renamed.json()["path"], renamed.json()["kernel"]["id"]) == (again, own)
     assert listed(fleet, ann, again) == [(session["id"], own)]
-    assert listed(fleet, bob, again) == [(session["id"], session["kernel"]["id"])]
+    assert listed(fleet, bob, again) == [(session["id"], shared)]
+    assert shown_path(fleet, bob, shared) == shown_path(fleet, ann, own) == again
     # Not into another project.
     elsewhere = fleet.gateways.client("ann", demo="editor", other="editor")
     assert patch(fleet, elsewhere, session["id"], path="other/a.ipynb").status_code == 400
+
+
+def shown_path(fleet: Fleet, client: Client, kernel_id: str) -> str:
+    """The path of a kernel, as the panel of running kernels shows it."""
+    models = {one["id"]: one for one in client.call("GET", kernels_of(fleet)).json()}
+    single = client.call("GET", f"{kernels_of(fleet)}/{kernel_id}").json()
+    assert models[kernel_id]["path"] == single["path"]
+    return str(single["path"])
 
 
 def test_it_is_offered_and_asked_for_as_a_launch_option(
