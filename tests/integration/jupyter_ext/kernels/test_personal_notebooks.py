@@ -131,6 +131,9 @@ def test_one_person_leaves_for_a_kernel_alone_and_all_others_stay(
     assert again["kernel"]["id"] not in (kernel, own["id"])
     assert ann.call("DELETE", url).status_code == 204
     assert ann.call("GET", kernel_url).status_code == 404
+    # Hers was another session than that of all is by now: a page of hers does not go on in that.
+    assert listed(fleet, ann, path) == []
+    assert post(fleet, ann, path).json()["kernel"]["id"] == again["kernel"]["id"]
     assert listed(fleet, ann, path) == [(again["id"], again["kernel"]["id"])]
 
 
@@ -157,7 +160,7 @@ def test_a_person_has_one_kernel_alone_whoever_starts_it_how_often(
     assert bob.call("POST", kernels_of(fleet), json=body).json()["only_for"] == "bob"
     shared = post(fleet, fleet.gateways.client("olga", demo="owner"), path).json()["kernel"]
     assert shared["only_for"] is None
-    assert len(listed(fleet, ann, path)) == 2
+    assert [kernel for _, kernel in listed(fleet, ann, path)] == [own]
     # It is not for another notebook, and a console of it is its person's.
     assert post(fleet, ann, f"{path}2.ipynb", id=own).status_code == 400
     console = {"path": f"{path}-console", "name": "c", "type": "console", "kernel": {"id": own}}
@@ -168,6 +171,10 @@ def test_a_person_has_one_kernel_alone_whoever_starts_it_how_often(
     assert bob.call("GET", url).status_code == 404
     assert ann.call("DELETE", url).status_code == 204
     assert run(fleet, ann, own, "print(1)") == "1\n"
+    # Her pages do not go on in the kernel of all, whose session has another id, if others end hers.
+    ended = fleet.gateways.client("olga", demo="owner").call("DELETE", f"{kernels_of(fleet)}/{own}")
+    assert ended.status_code == 204
+    assert listed(fleet, ann, path) == []
 
 
 def test_nothing_runs_in_the_kernel_of_all_by_the_death_of_ones_own(
