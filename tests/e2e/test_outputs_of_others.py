@@ -104,7 +104,10 @@ def test_what_may_hold_anything_is_text_until_it_is_trusted(show_to: ShowTo, fle
     page = show_to("bob", outputs)
     page.page.on("request", lambda request: asked.append(request.url))
     for index in (0, 1, 2, 3):
-        expect(page.cell(index).locator(".jp-OutputArea-output")).to_have_text("in words")
+        expect(page.cell(index).locator(".jp-OutputArea-output pre")).to_have_text("in words")
+    for index, name in ((0, "application/vnd.vegalite.v5+json"), (1, "text/vnd.mermaid")):
+        note = page.cell(index).locator(".jp-fleet-OutputNote")
+        expect(note).to_contain_text(f"Shown as text: {name} is drawn only in a notebook that you")
     expect(page.cell(4).locator(".jp-RenderedJSON")).to_be_visible()
     expect(page.cell(5).locator(".jp-OutputArea-output")).to_contain_text(
         re.compile(r"Shown as text: application/vnd.vegalite.v5\+json .*/api/contents/demo", re.S)
