@@ -49,6 +49,8 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
         they may only end."""
         manager = cast(FleetKernelManager, self.kernel_manager)
         models = await manager.list_kernels(self.get_query_argument(PERSONAL, ""))
+        # Sessions know where the notebooks are by now.
+        models = await cast(Any, self.session_manager).with_present_paths(models)
         self.finish(json.dumps(models, default=json_default))
 
     @web.authenticated
@@ -88,6 +90,14 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
 
 class FleetKernelHandler(ErrorBody, KernelHandler):
     """`/api/kernels/<id>`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel_id: str) -> None:
+        """The kernel's model."""
+        model = await cast(FleetKernelManager, self.kernel_manager).kernel_model(kernel_id)
+        (model,) = await cast(Any, self.session_manager).with_present_paths([model])
+        self.finish(json.dumps(model, default=json_default))
 
     @web.authenticated
     @authorized

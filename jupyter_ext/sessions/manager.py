@@ -30,6 +30,7 @@ from jupyter_ext.sessions.patch import SessionChange, patched, posted
 from jupyter_ext.sessions.plain_kernels import plain_kernel
 from jupyter_ext.sessions.store import document_kernels, endings, launch_choices, session_rows
 from jupyter_ext.sessions.store.endings import Ending
+from jupyter_ext.sessions.store.kernel_paths import with_present_paths
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.waiting_clients import told_failed, when_it_runs
 
@@ -185,6 +186,10 @@ class FleetSessionManager(LoggingConfigurable):
     async def start_kernel(self, **wanted: Any) -> Model:
         """See `plain_kernel`."""
         return await plain_kernel(self, self._identity(), **wanted)
+
+    async def with_present_paths(self, kernels: list[Model]) -> list[Model]:
+        """See `kernel_paths`."""
+        return list(await self.run(partial(with_present_paths, kernels=kernels), read_only=True))
 
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -45,6 +46,14 @@ def moved_path(path: str, old: str, new: str) -> str | None:
     if path == old:
         return new
     return new + path.removeprefix(old) if path.startswith(f"{old}/") else None
+
+
+def present_path(started_for: str, documents: Collection[Document]) -> str:
+    """The path to show of a kernel that has these documents. One that it was not started for, such
+    as a console beside its notebook, is shown only if there is nothing better."""
+    if not documents or any(one.path == started_for for one in documents):
+        return started_for
+    return min(documents, key=lambda one: one.type != "notebook").path
 
 
 def shown_path(shown: str, old: Document, new: Document) -> str:

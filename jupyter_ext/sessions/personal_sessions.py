@@ -113,8 +113,8 @@ class PersonalSessionManager(FleetSessionManager):
         return session_model(own, kernel)
 
     async def list_sessions(self) -> list[Model]:
-        """See the base class: first the caller's own, because pages take the first of their path.
-        A session that the caller has another kernel for is listed with that one alone."""
+        """See the base class. Of a document that the caller has their own session of, that one
+        alone is listed, and none while its kernel is gone: pages go on in what is there."""
         identity = self._identity()
         found: list[Session] = []
         if identity.service is None:
@@ -132,8 +132,13 @@ class PersonalSessionManager(FleetSessionManager):
         own = [
             session_model(row, kernels[row.kernel_id]) for row in found if row.kernel_id in kernels
         ]
-        replaced = {row.id for row in found}
-        return own + [model for model in shared if model["id"] not in replaced]
+        sessions, documents = {row.id for row in found}, {row.document for row in found}
+        return own + [
+            model
+            for model in shared
+            if model["id"] not in sessions
+            and Document(model["document_path"], model["type"]) not in documents
+        ]
 
     async def update_session(
         self, session_id: str, patch: SessionChange, *, wait: bool = False
@@ -198,8 +203,7 @@ class PersonalSessionManager(FleetSessionManager):
         require_role(self._identity(), own.project, Role.EDITOR)
         if own.kernel_id != ENDED and await self._is_last(own.kernel_id):
             await self.end_kernel(own.kernel_id, launching=launching)
-        shared = await self._shared(session_id) is not None
-        await self.run(partial(personal_rows.end, present=own, shared=shared))
+        await self.run(partial(personal_rows.end, present=own))
 
     async def _own(self, find: Any) -> Session | None:
         """What `find(connection, username=…)` says of the caller; None for our own servers."""

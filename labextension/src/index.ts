@@ -1,4 +1,5 @@
 import { account } from './user/account.js';
+import { anyKeys } from './contents/anyKeysPlugin.js';
 import { cellExecutor } from './kernels/cellExecutor.js';
 import { connectionLost } from './kernels/connectionLost.js';
 import { consoleEntry } from './kernels/consoleEntry.js';
@@ -39,6 +40,7 @@ export default [
   drivePlugin,
   drivePage,
   account,
+  anyKeys,
   cellExecutor,
   connectionLost,
   consoleEntry,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { KernelManager, ServerConnection } from '@jupyterlab/services';
 
-import { followLaunches, tellsOtherStages } from '../lib/launches/followLaunches.js';
+import { followLaunches, tellsOther } from '../lib/launches/followLaunches.js';
 
 const same = { id: 'a', name: 'python', execution_state: 'starting', connections: 1 };
 const at = message => ({
@@ -44,10 +44,24 @@ test('the list of kernels changes with the launch of one of them', async () => {
   manager.dispose();
 });
 
-test('only what a launch shows is compared', () => {
-  assert.equal(tellsOtherStages([at('40 %')], [at('40 %')]), false);
-  assert.equal(tellsOtherStages([at('40 %')], [{ ...at('40 %'), path: 'demo/b.ipynb' }]), false);
-  assert.equal(tellsOtherStages([at('40 %')], [{ ...same, state: 'running' }]), true);
+test('the list of kernels changes when a notebook is renamed', async () => {
+  const answer = { models: [{ ...same, path: 'demo/a.ipynb' }] };
+  const manager = managerOf(answer);
+  followLaunches(manager);
+  await manager.ready;
+  let changes = 0;
+  manager.runningChanged.connect(() => (changes += 1));
+  answer.models = [{ ...same, path: 'demo/b.ipynb' }];
+  await manager.refreshRunning();
+  await manager.refreshRunning();
+  assert.deepEqual([changes, [...manager.running()][0].path], [1, 'demo/b.ipynb']);
+  manager.dispose();
+});
+
+test('only what a list shows of launches and documents is compared', () => {
+  assert.equal(tellsOther([at('40 %')], [at('40 %')]), false);
+  assert.equal(tellsOther([at('40 %')], [{ ...at('40 %'), connections: 2 }]), false);
+  assert.equal(tellsOther([at('40 %')], [{ ...same, state: 'running' }]), true);
   const dead = { ...same, state: 'dead', launch_failed: false };
-  assert.equal(tellsOtherStages([dead], [{ ...dead, launch_failed: true }]), true);
+  assert.equal(tellsOther([dead], [{ ...dead, launch_failed: true }]), true);
 });

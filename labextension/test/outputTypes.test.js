@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { typeToDraw, wayToDraw } from '../lib/outputs/outputTypes.js';
+import { typeToDraw, wayToDraw, withheldType } from '../lib/outputs/outputTypes.js';
 
 /** JupyterLab's order, the best first. */
 const TYPES = [
@@ -58,4 +58,17 @@ test('a widget or a PDF is never chosen, and an unknown type cannot be drawn', (
   assert.equal(drawn('application/pdf'), undefined);
   assert.equal(drawn('application/x.unknown'), undefined);
   assert.equal(drawn(), undefined);
+});
+
+test('what is drawn as its text although there is more says what that is', () => {
+  const withheld = (...types) =>
+    withheldType(TYPES, Object.fromEntries(types.map(type => [type, 'x'])));
+  const widget = 'application/vnd.jupyter.widget-view+json';
+  assert.equal(withheld('text/plain', widget), widget);
+  assert.equal(withheld('text/plain', 'text/vnd.mermaid'), 'text/vnd.mermaid');
+  // A frame or a picture shows it, or nobody could draw more.
+  assert.equal(withheld('text/plain', 'text/html', widget), undefined);
+  assert.equal(withheld('text/plain', 'application/x.unknown'), undefined);
+  assert.equal(withheld('text/plain'), undefined);
+  assert.equal(withheld('text/plain', 'application/pdf'), undefined);
 });

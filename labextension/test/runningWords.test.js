@@ -50,7 +50,7 @@ test('a kernel that somebody has alone says so while it simply runs', () => {
   assert.equal(item.detail(), 'Waiting for room');
 });
 
-test('a kernel of which the page has no session is called by the document that it was started for', () => {
+test('a kernel of which the page has no session is called by its document', () => {
   class Kernel {
     kernel = { id: '763099d5-1', path: 'demo/plot.ipynb' };
     children = [];

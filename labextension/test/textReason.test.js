@@ -14,6 +14,16 @@ test('an output of one’s own that is text says whom to trust, and with which b
   assert.match(reason('ann', null), /until you trust whoever has used/);
 });
 
+test('a widget is called so', () => {
+  const widget = 'application/vnd.jupyter.widget-view+json';
+  const people = { process: 1, users: ['ann'] };
+  assert.match(
+    textReason(widget, people, 'bob', trans),
+    /text: this widget is not drawn until you/
+  );
+  assert.match(textReason(widget, null, 'bob', trans), /text: this widget is drawn only in a/);
+});
+
 test('an output of others says that its notebook must be trusted', () => {
   assert.match(textReason(TYPE, null, 'bob', trans), /only in a notebook that you ran or trust/);
 });

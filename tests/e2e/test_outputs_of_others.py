@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from jupyter_ext.auth.page_policy import page_policy, script_sources
 from jupyter_ext.auth.request_origin import origin_of
 from tests.e2e.hostile_outputs import NOTHING, html, notebook_of, output, scripts
-from tests.e2e.kernel_notebook import KernelNotebook, run_cell
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, run_cell
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 from tests.servers.scripted_http import ScriptedServer
@@ -104,12 +104,35 @@ def test_what_may_hold_anything_is_text_until_it_is_trusted(show_to: ShowTo, fle
     page = show_to("bob", outputs)
     page.page.on("request", lambda request: asked.append(request.url))
     for index in (0, 1, 2, 3):
-        expect(page.cell(index).locator(".jp-OutputArea-output")).to_have_text("in words")
+        expect(page.cell(index).locator(".jp-OutputArea-output pre")).to_have_text("in words")
+    for index, name in ((0, "application/vnd.vegalite.v5+json"), (1, "text/vnd.mermaid")):
+        note = page.cell(index).locator(".jp-fleet-OutputNote")
+        expect(note).to_contain_text(f"Shown as text: {name} is drawn only in a notebook that you")
     expect(page.cell(4).locator(".jp-RenderedJSON")).to_be_visible()
     expect(page.cell(5).locator(".jp-OutputArea-output")).to_contain_text(
         re.compile(r"Shown as text: application/vnd.vegalite.v5\+json .*/api/contents/demo", re.S)
     )
     assert not [url for url in asked if url.endswith("/api/contents/demo")]
+
+
+def test_a_notebook_opens_whatever_the_types_of_its_outputs_are_called(
+    notebook: KernelNotebook,
+) -> None:
+    data = {"text/plain": "in words", "constructor": "x", "toString": "x"}
+    live = {"text/plain": "live", "constructor": "x"}
+    notebook.save({"saved": "1", "live": f"display({live}, raw=True)"})
+    saved = {"output_type": "display_data", "data": data, "metadata": {"constructor": {}}}
+    notebook.edit(lambda content: content["cells"][0].update(outputs=[saved]))
+    page = notebook.open("bob")
+    expect(page.cell(0).locator(".jp-OutputArea-output")).to_have_text("in words")
+    run_cell(page, 1)
+    expect(page.cell(1).locator(".jp-OutputArea-output")).to_have_text("live")
+    page.save()
+    # Nothing of it is lost.
+    wait_for("the save", lambda: notebook.cells()[1]["outputs"], PATIENCE)
+    first, second, _ = notebook.cells()
+    assert first["outputs"] == [saved]
+    assert second["outputs"][0]["data"] == live
 
 
 def test_a_plot_whose_library_another_output_loads_says_why_it_is_empty(show_to: ShowTo) -> None:

@@ -55,7 +55,7 @@ def test_what_others_prepared_in_a_kernel_reaches_nothing_until_they_are_trusted
     expect(said).to_have_count(0)
     expect(notice(ann)).to_contain_text("ben also ran code in this kernel")
     run_cell(ann, 2)
-    expect(ann.cell(2).locator(".jp-OutputArea-output")).to_have_text("IntSlider(value=7)")
+    expect(ann.cell(2).locator(".jp-OutputArea-output pre")).to_have_text("IntSlider(value=7)")
 
     trust(ann)
     expect(said).to_have_text(own)

@@ -36,7 +36,12 @@ def move(page: LabPage) -> None:
 
 
 def text(page: LabPage) -> Locator:
-    return page.cell(0).locator(".jp-OutputArea-output")
+    return page.cell(0).locator(".jp-OutputArea-output pre")
+
+
+def note(page: LabPage) -> Locator:
+    """Why the widget is text."""
+    return page.cell(0).locator(".jp-fleet-OutputNote")
 
 
 def test_the_kernel_is_busy_while_a_cell_runs_whatever_a_widget_asks_of_it(
@@ -94,9 +99,11 @@ def test_a_widget_is_text_in_another_browser_until_its_cell_is_run_by_who_trusts
     run_cell(bob, 0)
     expect(bob.cell(0).locator(".jp-InputPrompt")).to_have_text("[2]:")
     expect(text(bob)).to_have_text("IntSlider(value=7)")
+    expect(note(bob)).to_contain_text("this widget is not drawn until you trust ann in this kernel")
     bob.page.get_by_role("button", name=re.compile("Trust Them")).click()
     move(bob)
     expect(value(bob)).to_have_text("8")
+    expect(note(bob)).to_have_count(0)
     assert bob.evaluate(1, "slider.value") == "8"
 
 
@@ -110,7 +117,7 @@ def test_widgets_of_others_wait_until_the_notebook_is_trusted(notebook: KernelNo
 
     bob = notebook.open("bob")
     run_cell(bob, 1)
-    expect(bob.cell(1).locator(".jp-OutputArea-output")).to_have_text("IntSlider(value=8)")
+    expect(bob.cell(1).locator(".jp-OutputArea-output pre")).to_have_text("IntSlider(value=8)")
     bob.trust()
     for index in (0, 1):
         expect(bob.cell(index).locator(".widget-readout")).to_have_text("8")

@@ -14,13 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
-from jupyter_ext.sessions.store.session_rows import Session, get_session
+from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import personal_session
 
 ENDED = ""
 """The kernel of a session whose person has ended it, and has not opened the document since."""
 _ENDED_FOR = timedelta(days=7)
+_CONSOLE = "console"
 
 
 def of_document(connection: Connection, document: Document, username: str) -> Session | None:
@@ -117,15 +118,16 @@ def change(connection: Connection, old: Session, new: Session) -> str | None:
     return replaced.kernel_id
 
 
-def end(connection: Connection, present: Session, *, shared: bool) -> None:
-    """The person has ended the kernel. With `shared`, all others have a session of this id."""
+def end(connection: Connection, present: Session) -> None:
+    """The person has ended the kernel. A page that has the document open does not go on in the
+    kernel that all others have in it, or will have; of a console there is no such kernel."""
     same = _of(present) & (personal_session.c.kernel_id == present.kernel_id)
-    if shared:
+    if present.type == _CONSOLE:
+        connection.execute(delete(personal_session).where(same))
+    else:
         now = now_utc(connection)
         ended = update(personal_session).where(same).values(kernel_id=ENDED, created=now)
         connection.execute(ended)
-    else:
-        connection.execute(delete(personal_session).where(same))
 
 
 def forget(connection: Connection, present: Session) -> None:
@@ -176,8 +178,7 @@ def end_at(connection: Connection, document: Document) -> list[str]:
         .order_by(personal_session.c.username)
     ).all()
     for row in rows:
-        # A page that has it open does not go on in the kernel that all others have in it.
-        end(connection, _session(row), shared=get_session(connection, row.id) is not None)
+        end(connection, _session(row))
     return [row.kernel_id for row in rows if not uses(connection, row.kernel_id)]
 
 

@@ -2,9 +2,8 @@ import { ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
 import type { Kernel } from '@jupyterlab/services';
 
 import { cellsOf, type KernelPanel } from '../kernels/kernelPanels.js';
+import { WIDGET_VIEW } from '../outputs/outputTypes.js';
 import type { OwnComms } from '../stream/ownComms.js';
-
-const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
 
 const asking = new WeakSet<Kernel.IKernelConnection>();
 

@@ -2,7 +2,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type { IStageModel } from './launchStage.js';
 
-type Model = IStageModel & { readonly id: string };
+type Model = IStageModel & { readonly id: string; readonly path?: string };
 
 /** What this needs of JupyterLab's list of kernels. */
 export interface IPolledKernels {
@@ -19,10 +19,10 @@ interface IInside {
 }
 
 /**
- * Have a list of kernels change whenever a launch does.
+ * Have a list of kernels change whenever a launch does, or a kernel's document has another path.
  *
- * JupyterLab compares Jupyter's own fields only: it drops a list that differs in nothing but how far
- * a kernel's launch is, and what shows the list would never know.
+ * JupyterLab compares Jupyter's own fields only: it drops a list that differs in nothing but these,
+ * and what shows the list would never know.
  */
 export function followLaunches(kernels: IPolledKernels): void {
   const inside = kernels as unknown as IInside;
@@ -36,19 +36,19 @@ export function followLaunches(kernels: IPolledKernels): void {
   client.listRunning = async () => (latest = await listRunning());
   inside.requestRunning = async () => {
     await requestRunning();
-    if (!kernels.isDisposed && tellsOtherStages([...kernels.running()], latest)) {
+    if (!kernels.isDisposed && tellsOther([...kernels.running()], latest)) {
       inside._models = new Map(latest.map(model => [model.id, model]));
       (kernels.runningChanged as Signal<unknown, unknown>).emit(latest);
     }
   };
 }
 
-/** Whether a list says something else of how far the kernels of another one are. */
-export function tellsOtherStages(before: readonly Model[], after: readonly Model[]): boolean {
-  const stages = new Map(before.map(model => [model.id, stageFields(model)]));
-  return after.some(model => stages.has(model.id) && stages.get(model.id) !== stageFields(model));
+/** Whether a list says something else of the launches and documents of another one's kernels. */
+export function tellsOther(before: readonly Model[], after: readonly Model[]): boolean {
+  const known = new Map(before.map(model => [model.id, fields(model)]));
+  return after.some(model => known.has(model.id) && known.get(model.id) !== fields(model));
 }
 
-function stageFields({ state, launch, launch_failed, reason }: Model): string {
-  return JSON.stringify([state, launch, launch_failed, reason]);
+function fields({ state, launch, launch_failed, reason, path }: Model): string {
+  return JSON.stringify([state, launch, launch_failed, reason, path]);
 }

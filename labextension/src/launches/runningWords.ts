@@ -35,7 +35,7 @@ function inFull(detail: string, reason: string): IRunningWords {
 export interface IRunningItem {
   readonly kernel?: {
     readonly id: string;
-    /** The document that it was started for. */
+    /** Its document. */
     readonly path?: string;
     /** The person who has it alone: owners of a project are told of those of others. */
     readonly only_for?: string | null;
@@ -50,8 +50,8 @@ export interface IRunningItem {
 /**
  * Have the kernels among these items, and below them, say how far they are, and who has them alone.
  *
- * A kernel without a session that this page knows has the name of the document that it was started for:
- * others may work there in it.
+ * A kernel without a session that this page knows has the name of its document: others may work
+ * there in it.
  *
  * @param me - The user of this page.
  */

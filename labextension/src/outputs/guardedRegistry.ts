@@ -8,7 +8,8 @@ import { headingSanitizer } from './headingSanitizer.js';
 import { isMine } from './mine.js';
 import type { IFramePage } from './outputFrame.js';
 import { stayingSanitizer } from './stayingSanitizer.js';
-import { isSameForAll, typeToDraw, wayToDraw } from './outputTypes.js';
+import { isSameForAll, typeToDraw, wayToDraw, withheldType } from './outputTypes.js';
+import { withWithheldNote } from './withheldNote.js';
 
 /**
  * JupyterLab's registry of renderers, but no output that the user does not trust is drawn with this
@@ -36,6 +37,13 @@ export class GuardedRegistry extends RenderMimeRegistry {
   }
 
   createRenderer(mimeType: string): IRenderMime.IRenderer {
+    if (mimeType === 'text/plain') {
+      return withWithheldNote(
+        this._stock(mimeType),
+        data => withheldType(this.mimeTypes, data),
+        this.translator
+      );
+    }
     const way = wayToDraw(mimeType);
     if (way === 'opened' || isSameForAll(mimeType)) {
       return this._stock(mimeType);

@@ -9,6 +9,9 @@
  */
 export type WayToDraw = 'shown' | 'framed' | 'opened' | 'text';
 
+/** The type of an output that shows a widget. */
+export const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
+
 const WAYS = new Map<string, WayToDraw>([
   ['text/plain', 'shown'],
   ['application/vnd.jupyter.stdout', 'shown'],
@@ -29,7 +32,7 @@ const WAYS = new Map<string, WayToDraw>([
   ['text/javascript', 'framed'],
   ['application/pdf', 'opened'],
   // It shows a widget that this page has; whose widgets a page has is decided elsewhere.
-  ['application/vnd.jupyter.widget-view+json', 'opened']
+  [WIDGET_VIEW, 'opened']
 ]);
 
 /** The types that JupyterLab shows after it has removed something from them, unless they are trusted. */
@@ -74,4 +77,16 @@ export function typeToDraw(types: Iterable<string>, bundle: object): string | un
     offered.find(type => ['shown', 'framed'].includes(wayToDraw(type))) ??
     offered.find(type => wayToDraw(type) === 'text')
   );
+}
+
+/**
+ * The type in which an output would be drawn if it were trusted, where its plain text is drawn instead;
+ * undefined if that is no other one.
+ *
+ * @param types - as in `typeToDraw`
+ */
+export function withheldType(types: Iterable<string>, bundle: object): string | undefined {
+  const best = [...types].find(type => type in bundle);
+  const isWithheld = best !== undefined && ['opened', 'text'].includes(wayToDraw(best));
+  return isWithheld && typeToDraw(types, bundle) === 'text/plain' ? best : undefined;
 }

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { WIDGET_VIEW } from './outputTypes.js';
 import type { IPeople } from './people.js';
 
 /**
@@ -14,22 +15,20 @@ export function textReason(
   me: string | null,
   trans: TranslationBundle
 ): string {
+  const what = mimeType === WIDGET_VIEW ? trans.__('this widget') : mimeType;
   if (!people) {
-    return trans.__(
-      'Shown as text: %1 is drawn only in a notebook that you ran or trust.',
-      mimeType
-    );
+    return trans.__('Shown as text: %1 is drawn only in a notebook that you ran or trust.', what);
   }
   const names = namesOfOthers(people, me);
   return names
     ? trans.__(
         'Shown as text: %1 is not drawn until you trust %2 in this kernel ("Trust Them Until It Restarts" above).',
-        mimeType,
+        what,
         names
       )
     : trans.__(
         'Shown as text: %1 is not drawn until you trust whoever has used this kernel ("Trust Them Until It Restarts" above).',
-        mimeType
+        what
       );
 }
 

@@ -131,6 +131,9 @@ def test_one_person_leaves_for_a_kernel_alone_and_all_others_stay(
     assert again["kernel"]["id"] not in (kernel, own["id"])
     assert ann.call("DELETE", url).status_code == 204
     assert ann.call("GET", kernel_url).status_code == 404
+    # Hers was another session than that of all is by now: a page of hers does not go on in that.
+    assert listed(fleet, ann, path) == []
+    assert post(fleet, ann, path).json()["kernel"]["id"] == again["kernel"]["id"]
     assert listed(fleet, ann, path) == [(again["id"], again["kernel"]["id"])]
 
 
@@ -157,7 +160,7 @@ def test_a_person_has_one_kernel_alone_whoever_starts_it_how_often(
     assert bob.call("POST", kernels_of(fleet), json=body).json()["only_for"] == "bob"
     shared = post(fleet, fleet.gateways.client("olga", demo="owner"), path).json()["kernel"]
     assert shared["only_for"] is None
-    assert len(listed(fleet, ann, path)) == 2
+    assert [kernel for _, kernel in listed(fleet, ann, path)] == [own]
     # It is not for another notebook, and a console of it is its person's.
     assert post(fleet, ann, f"{path}2.ipynb", id=own).status_code == 400
     console = {"path": f"{path}-console", "name": "c", "type": "console", "kernel": {"id": own}}
@@ -168,6 +171,10 @@ def test_a_person_has_one_kernel_alone_whoever_starts_it_how_often(
     assert bob.call("GET", url).status_code == 404
     assert ann.call("DELETE", url).status_code == 204
     assert run(fleet, ann, own, "print(1)") == "1\n"
+    # Her pages do not go on in the kernel of all, whose session has another id, if others end hers.
+    ended = fleet.gateways.client("olga", demo="owner").call("DELETE", f"{kernels_of(fleet)}/{own}")
+    assert ended.status_code == 204
+    assert listed(fleet, ann, path) == []
 
 
 def test_nothing_runs_in_the_kernel_of_all_by_the_death_of_ones_own(
@@ -228,16 +235,27 @@ def test_it_follows_the_notebook_to_another_name(
     moved = path.replace(".ipynb", "-moved.ipynb")
     assert bob.call("PATCH", f"{contents}/{path}", json={"path": moved}).status_code == 200
     assert listed(fleet, ann, moved) == [(session["id"], own)]
-    assert listed(fleet, bob, moved) == [(session["id"], session["kernel"]["id"])]
+    shared = session["kernel"]["id"]
+    assert listed(fleet, bob, moved) == [(session["id"], shared)]
+    assert shown_path(fleet, bob, shared) == shown_path(fleet, ann, own) == moved
     # As a page of hers renames the session.
     again = path.replace(".ipynb", "-again.ipynb")
     renamed = patch(fleet, ann, session["id"], path=again)
     assert (renamed.json()["path"], renamed.json()["kernel"]["id"]) == (again, own)
     assert listed(fleet, ann, again) == [(session["id"], own)]
-    assert listed(fleet, bob, again) == [(session["id"], session["kernel"]["id"])]
+    assert listed(fleet, bob, again) == [(session["id"], shared)]
+    assert shown_path(fleet, bob, shared) == shown_path(fleet, ann, own) == again
     # Not into another project.
     elsewhere = fleet.gateways.client("ann", demo="editor", other="editor")
     assert patch(fleet, elsewhere, session["id"], path="other/a.ipynb").status_code == 400
+
+
+def shown_path(fleet: Fleet, client: Client, kernel_id: str) -> str:
+    """The path of a kernel, as the panel of running kernels shows it."""
+    models = {one["id"]: one for one in client.call("GET", kernels_of(fleet)).json()}
+    single = client.call("GET", f"{kernels_of(fleet)}/{kernel_id}").json()
+    assert models[kernel_id]["path"] == single["path"]
+    return str(single["path"])
 
 
 def test_it_is_offered_and_asked_for_as_a_launch_option(

@@ -107,7 +107,7 @@ def test_a_kernel_that_loses_its_session_to_a_rename_is_to_end(database: Databas
     put(database, replace(fresh(database, console.path), type="console", kernel_id=six.kernel_id))
     put(database, fresh(database, "demo/n8.ipynb"))
     gone = put(database, fresh(database, "demo/n9.ipynb"))
-    database.run_blocking(partial(personal_rows.end, present=gone, shared=True))
+    database.run_blocking(partial(personal_rows.end, present=gone))
     for old, new in (("n8.ipynb", "n7.ipynb"), ("n7.ipynb", "n9.ipynb")):
         move = partial(moves.move_documents, old=f"demo/{old}", new=f"demo/{new}")
         database.run_blocking(move)
@@ -143,9 +143,9 @@ def test_a_notebook_that_is_moved_to_the_name_of_a_deleted_one_brings_its_own_ke
     database.run_blocking(partial(move, old="demo/a.ipynb"))
     ending = set(database.run_blocking(endings.unfinished_endings))
     assert ending == {ann.kernel_id, cid.kernel_id}
-    assert found(database, there.path, "cid") is None
-    # A page of hers that has the session open does not go on in the kernel of all.
+    # A page of theirs that has the notebook open does not go on in the kernel of all.
     assert found(database, there.path).kernel_id == personal_rows.ENDED
+    assert found(database, there.path, "cid").kernel_id == personal_rows.ENDED
 
 
 def test_a_kernel_is_started_for_a_session_that_a_rename_moves_meanwhile(
@@ -180,13 +180,16 @@ def test_what_its_person_has_ended_stands_in_place_of_what_all_others_have(
     database: Database,
 ) -> None:
     own = put(database, fresh(database))
-    database.run_blocking(partial(personal_rows.end, present=own, shared=True))
+    database.run_blocking(partial(personal_rows.end, present=own))
     database.run_blocking(personal_rows.forget_ended)
     ended = found(database)
     assert (ended.id, ended.kernel_id) == (own.id, personal_rows.ENDED)
     # Another one takes its place; what somebody knew of before ends nothing of it.
     assert put(database, replace(own, kernel_id="k"), personal_rows.ENDED).kernel_id == "k"
-    database.run_blocking(partial(personal_rows.end, present=ended, shared=False))
+    database.run_blocking(partial(personal_rows.end, present=ended))
     assert found(database).kernel_id == "k"
-    database.run_blocking(partial(personal_rows.end, present=found(database), shared=False))
-    assert found(database) is None
+    console = replace(fresh(database, "demo/ä-console"), type="console")
+    database.run_blocking(partial(personal_rows.end, present=put(database, console)))
+    assert database.run_blocking(
+        partial(personal_rows.of_projects, projects=["demo"], username="ann")
+    ) == [found(database)]

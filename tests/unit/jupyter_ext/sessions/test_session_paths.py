@@ -6,6 +6,7 @@ from jupyter_ext.sessions.paths import (
     Document,
     is_placeholder,
     moved_path,
+    present_path,
     real_path,
     shown_name,
     shown_path,
@@ -90,3 +91,13 @@ def test_documents_of_different_types_are_different() -> None:
 )
 def test_a_rename_moves_a_path_and_what_is_below_it(path: str, expected: str | None) -> None:
     assert moved_path(path, "demo/dir", "demo/new") == expected
+
+
+def test_a_kernel_is_shown_with_the_present_path_of_its_document() -> None:
+    notebook, console = Document("demo/b.ipynb", "notebook"), Document("demo/b-1", "console")
+    assert present_path("demo/a.ipynb", []) == "demo/a.ipynb"
+    assert present_path("demo/a.ipynb", [console, notebook]) == "demo/b.ipynb"
+    assert present_path("demo/a.ipynb", [console]) == "demo/b-1"
+    # Another notebook has been given the same kernel.
+    also = Document("demo/a.ipynb", "notebook")
+    assert present_path("demo/a.ipynb", [notebook, also]) == "demo/a.ipynb"
