@@ -188,7 +188,8 @@ def test_nothing_runs_in_the_kernel_of_all_by_the_death_of_ones_own(
     wait_until(lambda: ann.call("GET", url).json()["state"] == "dead")
     assert listed(fleet, ann, path) == [(session, own)]
     # It is launched again, or another one of hers takes its place.
-    assert ann.call("POST", f"{url}/restart").status_code == 200
+    answer = ann.call("POST", f"{url}/restart")
+    assert answer.status_code == 200, answer.text
     assert ann.call("GET", url).json()["only_for"] == "ann"
     assert fleet.gateways.client("olga", demo="owner").call("DELETE", url).status_code == 204
     assert listed(fleet, ann, path) == []
