@@ -8,6 +8,7 @@
   let place = null;
   let drawing = 0;
   let height = -1;
+  let hasFailed = false;
 
   const sayHeight = () => {
     // Also what is placed absolutely, as the plots of Bokeh are.
@@ -16,6 +17,14 @@
     if (tall !== height) {
       height = tall;
       port.postMessage({ height });
+    }
+  };
+
+  // The page around it says that below the frame, once, and so much of it at most.
+  const sayFailure = reason => {
+    if (!hasFailed) {
+      hasFailed = true;
+      port.postMessage({ failed: String(reason).slice(0, 500) });
     }
   };
 
@@ -106,6 +115,14 @@
       }
     };
     addEventListener('click', openLink);
+    // Not those of pictures and scripts that cannot be loaded: these do not come up to here.
+    addEventListener('error', ({ message }) => {
+      // Browsers report this as well, which is no failure: what is left is drawn with the next picture.
+      if (!message.startsWith('ResizeObserver loop')) {
+        sayFailure(message);
+      }
+    });
+    addEventListener('unhandledrejection', ({ reason: why }) => sayFailure(why));
     setTheme(first.theme);
     draw(first.output);
   };

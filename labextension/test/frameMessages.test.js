@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isReady, linkOf, newHeight } from '../lib/outputs/frameMessages.js';
+import { failureOf, isReady, linkOf, newHeight } from '../lib/outputs/frameMessages.js';
 
 const NONSENSE = [null, undefined, 5, 'frame', [], {}, { height: null, open: null, fleet: 1 }];
 
@@ -30,6 +30,25 @@ test('a frame that is as high as it says gets no height, and so costs the page n
   assert.equal(newHeight({ height: 0 }, 20), null);
   assert.equal(newHeight({ height: 90_000 }, 6000), null);
   assert.equal(newHeight({ height: 300 }, 301), 300);
+});
+
+test('what a script says that failed is a short line, and closes no quotation', () => {
+  assert.equal(
+    failureOf({ failed: 'ReferenceError: x is not defined' }),
+    'ReferenceError: x is not defined'
+  );
+  assert.equal(failureOf({ failed: ' a\n\u0000\u202E"b"\u2028c ' }), 'a b c');
+  assert.equal(failureOf({ failed: 'y'.repeat(200) }), 'y'.repeat(200));
+  assert.equal(failureOf({ failed: 'y'.repeat(1_000_000) }), `${'y'.repeat(200)}…`);
+  assert.equal(failureOf({ failed: '' }), '');
+  for (const said of [
+    ...NONSENSE,
+    { failed: 5 },
+    { failed: ['x'] },
+    { failed: { toString: () => 'x' } }
+  ]) {
+    assert.equal(failureOf(said), null);
+  }
 });
 
 test('a link is opened if it leads to another host of the web', () => {

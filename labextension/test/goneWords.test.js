@@ -6,11 +6,19 @@ import { goneAction, goneLine, goneNotice } from '../lib/replay/goneWords.js';
 import { trans } from './trans.js';
 
 test('a cell that is gone is told of if it said something or keeps the kernel busy', () => {
-  assert.equal(isTold('done', 0), false);
-  assert.equal(isTold('done', 1), true);
+  assert.equal(isTold('done', 0, false), false);
+  assert.equal(isTold('done', 1, false), true);
   for (const state of ['queued', 'running', 'asks']) {
-    assert.equal(isTold(state, 0), true, state);
+    assert.equal(isTold(state, 0, false), true, state);
   }
+});
+
+test('what another page runs meanwhile is told of once it says something or asks', () => {
+  for (const state of ['queued', 'running', 'done']) {
+    assert.equal(isTold(state, 0, true), false, state);
+    assert.equal(isTold(state, 1, true), true, state);
+  }
+  assert.equal(isTold('asks', 0, true), true);
 });
 
 test('a request asks while it runs and its question is not answered', () => {

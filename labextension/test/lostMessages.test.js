@@ -21,6 +21,7 @@ const MISSING = /^\[… (\d+) messages? (?:is|are) missing here/;
 /** No cell is gone here. */
 const NO_GONE = {
   add: () => undefined,
+  take: () => [],
   forget: () => undefined,
   announced: () => undefined,
   tell: () => undefined
@@ -90,6 +91,7 @@ class Page extends FakePage {
     const cells = {
       held: () => Object.fromEntries(Object.keys(this.cells).map(id => [id, held.of(id)])),
       matching: () => record => record.cell,
+      takes: () => true,
       widget: id => this.cells[id],
       began: (id, ...of) => held.began(id, ...of),
       cellOf: of => held.cellOf(of),

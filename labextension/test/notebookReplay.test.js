@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { NotebookReplay } from '../lib/replay/notebookReplay.js';
+import { isOfCell } from '../lib/replay/refills.js';
 import { SentCode } from '../lib/replay/sentCode.js';
 import { sourceHash } from '../lib/replay/sourceHash.js';
 import { replayed } from '../lib/stream/numbered.js';
@@ -92,7 +93,9 @@ function notebook({
   const cells = {
     held: () => ({ c: held }),
     matching: () => () => (isGone ? null : 'c'),
-    widget: () => (isGone ? undefined : cell),
+    widget: id => (isGone || id !== 'c' ? undefined : cell),
+    takes: (id, record) =>
+      cells.widget(id) !== undefined && isOfCell(record, cell.model.sharedModel.getSource(), held),
     began: () => undefined,
     filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null,
     cellOf: request => (cell.outputArea.future?.msg.header.msg_id === request ? 'c' : undefined)
@@ -104,10 +107,19 @@ function notebook({
   const earlier = { mark: (...mark) => marks.push(mark), forget: cell => forgotten.push(cell) };
   const gone = {
     added: [],
+    live: [],
     forgotten: [],
     area: undefined,
     tell: () => undefined,
-    add: asking => gone.added.push(asking),
+    add: (asking, newest, adopt, isLive) => {
+      gone.added.push(asking);
+      gone.live.push(isLive);
+    },
+    take: isThere => {
+      const found = gone.added.filter(({ record }) => isThere(record));
+      gone.added = gone.added.filter(asking => !found.includes(asking));
+      return found.map(({ record }) => record.request);
+    },
     forget: request => gone.forgotten.push(request),
     announced: () => gone.area
   };
@@ -359,11 +371,43 @@ for (const [session, isMine] of [
   ['earlier', true]
 ]) {
   test(`a mark tells another page's version from an earlier one: ${session}`, async () => {
-    const { replay, marks } = notebook({ session, source: sourceHash('2') });
+    const held = { request: 'r', number: 0 };
+    const { replay, marks } = notebook({ session, held, source: sourceHash('2') });
     await replay.start();
     assert.deepEqual(marks, [['c', sourceHash('2'), '1', isMine]]);
   });
 }
+
+for (const held of [null, { request: 'own', number: 5 }]) {
+  test(`what another page ran under the cell's id is told of, and fills it not: ${held?.request}`, async () => {
+    const page = notebook({ held, source: sourceHash('2') });
+    const running = held && future('own');
+    page.cell.outputArea.future = running;
+    await page.replay.start();
+    const live = { request: 'live', cell: 'c', session: 'other', state: 'queued', asks: null };
+    page.announce({ ...live, source: sourceHash('3') });
+    page.announce({ ...live, request: 'elsewhere', cell: 'not here', source: sourceHash('3') });
+    assert.deepEqual(
+      page.gone.added.map(({ record }) => record.request),
+      ['r', 'live']
+    );
+    assert.deepEqual(page.gone.live, [false, true]);
+    assert.equal(page.cell.outputArea.future, running);
+    assert.deepEqual([page.adopted, page.cleared(), page.marks], [[], 0, []]);
+  });
+}
+
+test('what another page ran fills its cell once the notebook has that code', async () => {
+  const page = notebook({ source: sourceHash('2') });
+  await page.replay.start();
+  page.replay.fillLost();
+  assert.deepEqual(page.adopted, []);
+  page.cell.model.sharedModel.getSource = () => '2';
+  page.replay.fillLost();
+  await undefined;
+  assert.deepEqual(page.adopted, [['r', true]]);
+  assert.deepEqual(page.gone.added, []);
+});
 
 /** The kernel runs a request that has been sent to it. */
 function begin(kernel, id) {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import {
   cellsByOrder,
   isNewsOfGone,
+  isOfCell,
   isOlder,
   newestHeld,
   refillOf
@@ -25,6 +26,19 @@ const record = more => ({
 test('a cell that holds all of an ended request is left alone', () => {
   const held = { request: 'r1', number: 20 };
   assert.equal(refillOf(record({ held: true }), held, [], true), 'follow');
+});
+
+test('a cell shows what its own code said, whoever ran it', () => {
+  const ran = record({ source: sourceHash('1 + 1') });
+  const early = { request: 'r0', number: 5 };
+  for (const held of [null, early]) {
+    assert.equal(isOfCell(ran, '1 + 1', held), true);
+    assert.equal(isOfCell(ran, '2 + 2', held), false);
+    assert.equal(isOfCell(ran, '', held), false, 'it was typed elsewhere');
+  }
+  // It shows the start already, or nobody knows what ran.
+  assert.equal(isOfCell(ran, '2 + 2', { request: 'r1', number: 15 }), true);
+  assert.equal(isOfCell(record({ source: null }), '2 + 2', early), true);
 });
 
 test('any other cell is filled from the first message on', () => {

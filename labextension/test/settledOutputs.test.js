@@ -92,6 +92,17 @@ test('an edit of ours stands over a version that has other outputs than we had, 
   assert.equal(settle(ours, theirs), null);
 });
 
+test('what our code said stays where their code, which was there before, said something later', () => {
+  const before = notebook(cell('a', '1\n', at(5, 'r1', 'j')));
+  const ours = notebook(cell('b', 'of b', at(7, 'r2', 'j')));
+  const theirs = notebook(cell('a', '1\n', at(9, 'r3', 'j'), 3));
+  assert.deepEqual(settle(ours, theirs, notebookText(before)), ours);
+  // Of one request it is what went on while we edited.
+  const goesOn = notebook(cell('a', '1\n2\n', at(8, 'r2', 'j')));
+  const settled = settle(ours, goesOn, notebookText(before));
+  assert.deepEqual(settled, notebook(cell('b', '1\n2\n', at(8, 'r2', 'j'))));
+});
+
 test('an edit of theirs is never saved over', () => {
   const before = notebook(cell('a', '1', at(5)));
   const ours = notebook(cell('ours', '1', at(5)));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { apartReason, textReason } from '../lib/outputs/textReason.js';
+import { apartReason, failedReason, textReason } from '../lib/outputs/textReason.js';
 import { trans } from './trans.js';
 
 const TYPE = 'application/vnd.plotly.v1+json';
@@ -33,4 +33,18 @@ test('an output that needs others says so, and what to do', () => {
   assert.match(apartReason(null, 'bob', trans), /another output loads.*"Trust Notebook"/);
   assert.match(apart('ann', 'bob'), /until you trust ann in this kernel/);
   assert.match(apart(null, 'ann'), /until you trust whoever has used this kernel/);
+});
+
+test('a script that failed is quoted, and what may be missing is said', () => {
+  const failed = (...users) =>
+    failedReason('x is not defined', { process: 1, users }, 'bob', trans);
+  assert.match(
+    failedReason('x is not defined', null, 'bob', trans),
+    /^A script of this output failed: "x is not defined"\. .*"Trust Notebook"/
+  );
+  assert.match(
+    failed('ann', 'bob'),
+    /failed: "x is not defined"\. .*until you trust ann in this kernel/
+  );
+  assert.match(failed(null, 'ann'), /failed: "x .* until you trust whoever has used this kernel/);
 });

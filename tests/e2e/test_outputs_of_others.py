@@ -135,13 +135,28 @@ def test_a_notebook_opens_whatever_the_types_of_its_outputs_are_called(
     assert second["outputs"][0]["data"] == live
 
 
-def test_a_plot_whose_library_another_output_loads_says_why_it_is_empty(show_to: ShowTo) -> None:
+def test_an_output_whose_library_another_one_loads_says_why_it_does_not_work(
+    show_to: ShowTo,
+) -> None:
     script = {"application/javascript": "", "application/vnd.bokehjs_exec.v0+json": ""}
     bundle = {"output_type": "display_data", "data": script, "metadata": {}}
-    page = show_to("bob", {"bokeh": bundle, "html": html("<script></script>")})
+    lacks = "<script>missing.draw()</script><script>missing.drawAgain()</script>"
+    rejects = "<script>Promise.reject(new Error('<b>no</b>'))</script>"
+    page = show_to(
+        "bob",
+        {
+            "bokeh": bundle,
+            "html": html("<script></script>"),
+            "lacks": html(lacks),
+            "rejects": html(rejects),
+        },
+    )
     note = page.page.locator(".jp-fleet-OutputNote")
-    expect(note).to_contain_text("Trust Notebook")
-    assert page.cell(0).locator(".jp-fleet-OutputNote").count() == 1
+    # Of each frame the first failure, in the script's own words.
+    expect(note).to_contain_text(
+        ["Trust Notebook", "missing is not defined", '"Error: <b>no</b>". If it needs a library']
+    )
+    assert page.cell(1).locator(".jp-fleet-OutputNote").count() == 0
     page.trust()
     expect(note).to_have_count(0)
 

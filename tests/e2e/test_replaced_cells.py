@@ -163,7 +163,7 @@ def test_a_cell_that_was_cut_and_pasted_goes_on_where_it_was_when_both_are_undon
 def test_a_cell_that_is_gone_is_shown_once_also_after_a_gap_in_the_journal(
     notebook: KernelNotebook, fleet: Fleet, signed_in: OpenPage
 ) -> None:
-    notebook.save({"same": "print('unchanged')", "gone": "print('of a cell that is gone')"})
+    notebook.save({"same": "print('unchanged')", "gone": "print('of a cell that is gone\\n' * 99)"})
     first = notebook.open()
     run_all(first)
     wait_for("the cells", lambda: first.prompt(1) == "[2]:", PATIENCE)
@@ -187,6 +187,11 @@ def test_a_cell_that_is_gone_is_shown_once_also_after_a_gap_in_the_journal(
     code = page.dialog.locator("pre", has_text="print(")
     show.click()
     expect(code).to_have_count(1)
+    # The dialog scrolls, and not what is in it.
+    heights = page.dialog.locator(".jp-OutputArea").evaluate_all(
+        "areas => areas.map(area => [area.clientHeight, area.scrollHeight])"
+    )
+    assert [shown for shown, _ in heights] == [whole for _, whole in heights]
     page.choose("Close")
     streams[-1].send(json.dumps({"type": "gap", "from": 1, "to": 2, "limit": 100}))
     # What the kernel says now is shown behind the answer to what the page asks after a gap.

@@ -72,6 +72,46 @@ def test_an_edit_and_a_reload_in_mid_cell_lose_nothing_and_double_nothing(
     assert notebook.versions() == versions + 2
 
 
+def test_no_cell_shows_or_saves_what_another_page_ran_of_other_code_under_its_id(
+    notebook: KernelNotebook,
+) -> None:
+    # Both type into the empty cell at the end.
+    notebook.save({"team": "# team"})
+    ann = notebook.open()
+    bob = notebook.open("bob")
+    told = {
+        page: page.notebook.locator(".jp-fleet-Notice", has_text="not in this notebook")
+        for page in (ann, bob)
+    }
+    assert bob.evaluate(1, "print('of', 'bob')") == "of bob"
+    expect(told[ann]).to_contain_text("The kernel ran a cell that is not in this notebook.")
+    assert (ann.prompt(1), ann.output(1)) == ("[ ]:", "")
+    assert ann.evaluate(1, "print('of', 'ann')") == "of ann"
+    expect(told[bob]).to_be_visible()
+    assert (bob.prompt(1), bob.output(1)) == ("[1]:", "of bob\n")
+    save(bob)
+    saved = notebook.cells()[1]
+    assert (saved["source"], saved["execution_count"]) == ("print('of', 'bob')", 1)
+    assert notebook.printed(1) == "of bob\n"
+
+    told[ann].get_by_role("button", name="Show Output").click()
+    expect(ann.dialog.locator("pre").first).to_have_text("print('of', 'bob')")
+    expect(ann.dialog.locator(".jp-OutputArea-output")).to_have_text("of bob\n")
+    ann.choose("Close")
+    # Who takes over the other one's version has that cell, and what it said.
+    ann.save()
+    expect(ann.dialog).to_contain_text("File Changed")
+    ann.choose("Revert")
+    expect(ann.cell(1).locator(".cm-content")).to_have_text("print('of', 'bob')")
+    expect(told[ann]).to_be_hidden()
+    assert (ann.prompt(1), ann.output(1)) == ("[1]:", "of bob\n")
+    # Also after a reload.
+    ann.page.reload()
+    ann.ready()
+    expect(told[ann]).to_be_visible()
+    assert (ann.prompt(1), ann.output(1)) == ("[1]:", "of bob\n")
+
+
 def test_a_question_goes_from_all_pages_when_one_answers_it_or_ends_its_cell(
     notebook: KernelNotebook,
 ) -> None:

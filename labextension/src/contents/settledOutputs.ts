@@ -48,7 +48,10 @@ export function notebookText(notebook: unknown): string | null {
   return cells && canonicalNotebook({ ...(notebook as Fields), cells: cells.map(withoutOutputs) });
 }
 
-/** Our cell with the outputs that are further; null if nobody can tell. */
+/**
+ * Our cell with the outputs that are further; null if nobody can tell. What their code said takes the
+ * place of nothing that another code of ours said.
+ */
 function withChosenOutputs(our: Fields, their: Fields): Fields | null {
   if (outputsOf(our) === outputsOf(their)) {
     return our;
@@ -61,9 +64,13 @@ function withChosenOutputs(our: Fields, their: Fields): Fields | null {
   if (!ourHeld || !theirHeld) {
     return ourHeld ? our : withOutputsOf(our, their);
   }
+  const isSame = ourHeld.request === theirHeld.request;
+  if (!isSame && sourceOf(our) !== sourceOf(their)) {
+    return our;
+  }
   // A request that has said nothing replaces nothing.
   const isComparable =
-    ourHeld.request === theirHeld.request ||
+    isSame ||
     (ourHeld.journal !== undefined && ourHeld.journal === theirHeld.journal) ||
     !ourHeld.number ||
     !theirHeld.number;
@@ -91,6 +98,10 @@ function withOutputsOf(our: Fields, { metadata, outputs, execution_count }: Fiel
 function outputsOf({ metadata, outputs, execution_count }: Fields): string {
   const { execution } = (metadata ?? {}) as Fields;
   return canonicalNotebook({ outputs, execution_count, execution });
+}
+
+function sourceOf({ source }: Fields): string {
+  return canonicalNotebook({ source });
 }
 
 function heldBy(cell: Fields): ReturnType<typeof readHeld> {

@@ -2,6 +2,8 @@ import { webAddress } from '../page/webAddress.js';
 
 const LEAST_PX = 20;
 const MOST_PX = 6000;
+/** Of what a script says of its failure: enough to know it by. */
+const MOST_CHARACTERS = 200;
 
 /** What is drawn in a frame. */
 export interface IFramedOutput {
@@ -29,6 +31,22 @@ export function newHeight(data: unknown, held: number): number | null {
 
 export function boundedHeight(height: number): number {
   return Math.min(Math.max(height, LEAST_PX), MOST_PX);
+}
+
+/**
+ * What a frame says of a script that failed in it, in one line that has no quotation marks and nothing
+ * that turns the text around it; null if `data` says no such thing.
+ */
+export function failureOf(data: unknown): string | null {
+  const said = (data as { failed?: unknown } | null)?.failed;
+  if (typeof said !== 'string') {
+    return null;
+  }
+  const line = said
+    .slice(0, MOST_CHARACTERS)
+    .replace(/["\p{C}\s]+/gu, ' ')
+    .trim();
+  return said.length > MOST_CHARACTERS ? `${line}…` : line;
 }
 
 /**

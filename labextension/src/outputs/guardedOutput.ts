@@ -10,7 +10,7 @@ import { isMine } from './mine.js';
 import { IFramePage, OutputFrame } from './outputFrame.js';
 import { needsOthers, wayToDraw } from './outputTypes.js';
 import { preparedOutputBy } from './preparedOutputs.js';
-import { apartReason, textReason } from './textReason.js';
+import { apartReason, failedReason, textReason } from './textReason.js';
 
 const PLAIN = 'text/plain';
 
@@ -52,7 +52,9 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     const way = wayToDraw(mimeType);
     if (way === 'framed') {
       this._drawFramed(mimeType, model);
-      await this._explainFrame(model);
+      if (needsOthers(model.data)) {
+        await this._explainFrame(model, apartReason);
+      }
     } else if (way === 'shown') {
       const { data, metadata } = model;
       await this._drawStock(mimeType, new MimeModel({ data, metadata }));
@@ -78,18 +80,29 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     const { text, height } = framedContent(output);
     const frame = this._drawn(
       'framed',
-      () => new OutputFrame(this._tools.page, heights.get(model) ?? height, trans.__('Output'))
+      () =>
+        new OutputFrame(this._tools.page, heights.get(model) ?? height, trans.__('Output'), what =>
+          this._failed(what)
+        )
     );
     this._framed = [model, frame];
     frame.draw(output, text);
   }
 
-  /** Say below a frame why nothing is drawn in it, where that is so. */
-  private async _explainFrame(model: IRenderMime.IMimeModel): Promise<void> {
-    const frame = this._inner?.widget;
-    if (!needsOthers(model.data)) {
-      return;
+  /** Only a cell's outputs are drawn otherwise once a user trusts them. */
+  private _failed(what: string): void {
+    const model = this._framed?.[0];
+    if (model instanceof OutputModel && !needsOthers(model.data)) {
+      void this._explainFrame(model, (...of) => failedReason(what, ...of));
     }
+  }
+
+  /** Say below a frame why what is drawn in it does not work. */
+  private async _explainFrame(
+    model: IRenderMime.IMimeModel,
+    reason: typeof apartReason
+  ): Promise<void> {
+    const frame = this._inner?.widget;
     // Who prepared it is noted just after it is drawn, as below.
     await Promise.resolve();
     if (this._inner?.widget !== frame || this.isDisposed) {
@@ -99,7 +112,7 @@ export class GuardedOutput extends Widget implements IRenderMime.IRenderer {
     const people = preparedOutputBy(model)?.people ?? null;
     this._note ??= new Widget();
     this._note.addClass('jp-fleet-OutputNote');
-    this._note.node.textContent = apartReason(people, pageUser()?.username ?? null, trans);
+    this._note.node.textContent = reason(people, pageUser()?.username ?? null, trans);
     (this.layout as PanelLayout).addWidget(this._note);
   }
 

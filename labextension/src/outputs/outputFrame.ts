@@ -2,7 +2,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { addFrame, IAttachedFrame, removeFrame } from './attachedFrames.js';
-import { IFramedOutput, linkOf, newHeight } from './frameMessages.js';
+import { failureOf, IFramedOutput, linkOf, newHeight } from './frameMessages.js';
 import { isUsed, useOf } from './frameUse.js';
 import { changedTheme, framedTheme } from './framedTheme.js';
 import { forget, whenNearView } from './nearView.js';
@@ -21,7 +21,13 @@ export interface IFramePage {
  * time its page says so, and gets the output and one port. Only there do the two talk afterwards.
  */
 export class OutputFrame extends Widget {
-  constructor(page: IFramePage, height: number, title: string) {
+  /** @param onFailure - Called with what the first script says that fails there. */
+  constructor(
+    page: IFramePage,
+    height: number,
+    title: string,
+    private readonly _onFailure: (what: string) => void
+  ) {
     super();
     this._page = page;
     this._height = height;
@@ -121,6 +127,11 @@ export class OutputFrame extends Widget {
         this._frame.style.height = `${this._height}px`;
       });
     }
+    const failure = failureOf(data);
+    if (failure !== null && !this._hasFailed) {
+      this._hasFailed = true;
+      this._onFailure(failure);
+    }
     const own = [window.location.hostname, new URL(this._page.url).hostname];
     const link = linkOf(data, own);
     if (link !== null && isUsed(useOf(this._frame))) {
@@ -139,6 +150,7 @@ export class OutputFrame extends Widget {
   private _output: IFramedOutput = { mimeType: 'text/html', data: '' };
   private _port: MessagePort | null = null;
   private _isServed = false;
+  private _hasFailed = false;
   private _height: number;
   private _raised = 0;
 }

@@ -54,6 +54,36 @@ export function apartReason(
       );
 }
 
+/**
+ * Why an output may not work in its frame, after a script failed there; as `textReason`.
+ *
+ * @param what - The script's own words, in which nobody has a say but its author.
+ */
+export function failedReason(
+  what: string,
+  people: IPeople | null,
+  me: string | null,
+  trans: TranslationBundle
+): string {
+  if (!people) {
+    return trans.__(
+      'A script of this output failed: "%1". If it needs a library that another output loads, it works only in a notebook that you ran or trust ("Trust Notebook" in the command palette).',
+      what
+    );
+  }
+  const names = namesOfOthers(people, me);
+  return names
+    ? trans.__(
+        'A script of this output failed: "%1". If it needs a library that another output loads, it does not work until you trust %2 in this kernel ("Trust Them Until It Restarts" above).',
+        what,
+        names
+      )
+    : trans.__(
+        'A script of this output failed: "%1". If it needs a library that another output loads, it does not work until you trust whoever has used this kernel ("Trust Them Until It Restarts" above).',
+        what
+      );
+}
+
 /** The others among these people; empty if not all of them are known. */
 function namesOfOthers({ users }: IPeople, me: string | null): string {
   const others = users.filter(user => user === null || user !== me);

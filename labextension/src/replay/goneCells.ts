@@ -12,11 +12,17 @@ import { goneAction, goneNotice } from './goneWords.js';
 import { isNewsOfGone } from './refills.js';
 
 interface IKept extends IGoneCell {
-  /** Whether it was told of before its outputs came again, after a gap in the journal. */
+  readonly record: IRecord;
+  /** See `isTold`. */
+  readonly isLive: boolean;
+  /** Whether it, or what its cell ran before, was told of when it was added. */
   readonly wasTold: boolean;
 }
 
-/** Keeps what was said to cells that are not in the notebook any more, and shows it on demand. */
+/**
+ * Keeps what was said to cells that are not in the notebook, or have other code there, and shows it on
+ * demand. Of each cell that is the latest request, as everywhere.
+ */
 export class GoneCells {
   constructor(
     private readonly _panel: NotebookPanel,
@@ -31,16 +37,20 @@ export class GoneCells {
    *
    * @param newest - What the cells of the notebook hold; see `newestHeld`.
    * @param adopt - Makes the future of the request.
+   * @param isLive - See `isTold`.
    */
-  add(asking: IAsking, newest: number, adopt: () => Future): void {
+  add(asking: IAsking, newest: number, adopt: () => Future, isLive = false): void {
     const { record } = asking;
     if (!isNewsOfGone(record, newest)) {
       return;
     }
     // After a gap in the journal all is said again. JupyterLab knows a future by its request.
-    const before = this._gone.get(record.request);
-    const wasTold = before !== undefined && isToldOf(before);
-    before?.area.dispose();
+    const before = [...this._gone.values()].filter(
+      ({ record: { request, cell } }) =>
+        request === record.request || (cell !== null && cell === record.cell)
+    );
+    const wasTold = before.some(isToldOf);
+    before.forEach(one => this._drop(one));
     const area = new OutputArea({
       model: new OutputAreaModel({ trusted: false }),
       rendermime: this._panel.content.rendermime
@@ -49,7 +59,6 @@ export class GoneCells {
     area.future = future;
     const request = new GoneRequest(asking, future, isQuestion => {
       if (this._gone.get(record.request)?.request === request) {
-        this._dialog?.content.say();
         this._update(isQuestion);
       }
     });
@@ -58,20 +67,28 @@ export class GoneCells {
         this._update();
       }
     });
-    this._gone.set(record.request, { request, area, wasTold });
-    this._dialog?.content.fill(this._told());
+    this._gone.set(record.request, { record, request, area, wasTold, isLive });
     this._update();
+  }
+
+  /** Forget those whose cells the notebook has now, and say which requests these are. */
+  take(isThere: (record: IRecord) => boolean): string[] {
+    const found = [...this._gone.values()].filter(({ record }) => isThere(record));
+    found.forEach(one => this._drop(one));
+    if (found.length) {
+      this._update();
+    }
+    return found.map(({ record }) => record.request);
   }
 
   /** The cell of a request is in the notebook, and shows the outputs itself. */
   forget(request: string): void {
-    const gone = this._gone.get(request);
-    if (gone) {
-      this._gone.delete(request);
-      gone.area.dispose();
-      this._dialog?.content.fill(this._told());
-      this._update();
-    }
+    this.take(record => record.request === request);
+  }
+
+  private _drop({ record, area }: IKept): void {
+    this._gone.delete(record.request);
+    area.dispose();
   }
 
   /**
@@ -110,6 +127,7 @@ export class GoneCells {
 
   /** @param isQuestion - Whether there is one more question: who has closed the notice sees it again. */
   private _update(isQuestion = false): void {
+    this._dialog?.content.fill(this._told());
     this._isClosed &&= !isQuestion;
     if (!this._isComplete || this._isClosed) {
       return;
@@ -149,6 +167,6 @@ export class GoneCells {
   private _dialog: GoneCellsDialog | null = null;
 }
 
-function isToldOf({ request, area, wasTold }: IKept): boolean {
-  return wasTold || isTold(request.state, area.model.length);
+function isToldOf({ request, area, wasTold, isLive }: IKept): boolean {
+  return wasTold || isTold(request.state, area.model.length, isLive);
 }

@@ -50,21 +50,25 @@ class GoneCellsBody extends Panel {
     this.addClass('jp-fleet-GoneCells');
   }
 
-  /** Show these from now on. */
+  /** Show these from now on, and how far they are. Those that are shown keep the focus. */
   fill(cells: readonly IGoneCell[]): void {
-    this._clear();
-    for (const { request, area } of cells) {
-      const line = new Widget();
-      const source = new Widget({ node: document.createElement('pre') });
-      this._lines.push({ request, line, source });
-      [line, source, area].forEach(widget => this.addWidget(widget));
-      this._areas.push(area);
+    if (
+      cells.length !== this._areas.length ||
+      cells.some(({ area }, at) => area !== this._areas[at])
+    ) {
+      this._clear();
+      for (const { request, area } of cells) {
+        const line = new Widget();
+        const source = new Widget({ node: document.createElement('pre') });
+        this._lines.push({ request, line, source });
+        [line, source, area].forEach(widget => this.addWidget(widget));
+        this._areas.push(area);
+      }
     }
-    this.say();
+    this._say();
   }
 
-  /** Say how far the requests are by now. */
-  say(): void {
+  private _say(): void {
     for (const { request, line, source } of this._lines) {
       const { state, count, sent, code } = request;
       const when = sent ? new Date(sent).toLocaleString() : '';

@@ -8,10 +8,13 @@ export function goneStateOf({ state, asks }: Pick<IRecord, 'state' | 'asks'>): G
 }
 
 /**
- * Whether there is something to tell of such a request: what it said, or that it keeps the kernel busy.
+ * Whether there is something to tell of such a request: what it said, that it asks, or that it keeps the
+ * kernel busy.
  *
  * @param outputs - How many it has.
+ * @param isLive - Whether another page has sent it while this one showed the notebook: most of these end
+ * at once, and a line that comes and goes above the notebook would move what people read.
  */
-export function isTold(state: GoneState, outputs: number): boolean {
-  return state !== 'done' || outputs > 0;
+export function isTold(state: GoneState, outputs: number, isLive: boolean): boolean {
+  return outputs > 0 || state === 'asks' || (state !== 'done' && !isLive);
 }

@@ -1,4 +1,7 @@
+import type { KernelMessage } from '@jupyterlab/services';
+
 import { SOURCE_LENGTH } from '../contents/heldMetadata.js';
+import { numberOf } from '../stream/numbered.js';
 import type { IHeld } from '../stream/record.js';
 
 /** What of a message on iopub says which outputs it changes. */
@@ -12,6 +15,18 @@ export interface IHandled {
   readonly number: number | undefined;
   /** The id of that journal; null if there is none. */
   readonly journal: string | null;
+}
+
+/** @param journal - The kernel's journal, from which the message comes. */
+export function handledOf(message: KernelMessage.IIOPubMessage, journal: string | null): IHandled {
+  const { transient } = message.content as { transient?: { display_id?: string } };
+  return {
+    request: (message.parent_header as { msg_id?: string }).msg_id ?? '',
+    type: message.header.msg_type,
+    display: transient?.display_id,
+    number: numberOf(message),
+    journal
+  };
 }
 
 /**

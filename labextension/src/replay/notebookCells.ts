@@ -5,7 +5,7 @@ import type { IHeld, IRecord } from '../stream/record.js';
 import { futureIn } from './adoptedRequest.js';
 import { HeldInMetadata } from './heldInMetadata.js';
 import { HeldOutputs, type IHandled } from './heldOutputs.js';
-import { cellsByOrder } from './refills.js';
+import { cellsByOrder, isOfCell } from './refills.js';
 import { sourceHash } from './sourceHash.js';
 
 /** From this minor version of nbformat 4 on, files name their cells. */
@@ -76,6 +76,12 @@ export class NotebookCells {
       }));
     const found = cellsByOrder(records, cells);
     return ({ request }) => found.get(request) ?? null;
+  }
+
+  /** Whether a cell is there and shows what a request says; see `isOfCell`. */
+  takes(id: string, record: Pick<IRecord, 'request' | 'source'>): boolean {
+    const code = this.widget(id)?.model.sharedModel.getSource();
+    return code !== undefined && isOfCell(record, code, this._outputs.of(id));
   }
 
   /**

@@ -12,12 +12,12 @@ import {
 } from '../outputs/kernelDied.js';
 import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
-import { numberOf } from '../stream/numbered.js';
 import { holesBehind, holesOf, type IHole, missingText } from '../stream/missingMessages.js';
 import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { addHoles, fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
+import { handledOf } from './heldOutputs.js';
 import { MadeFutures } from './madeFutures.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OpenQuestion } from './openQuestion.js';
@@ -58,11 +58,7 @@ export class NotebookReplay {
 
   /** Fill the cells with what they lack, and follow the kernel from then on. */
   async start(): Promise<void> {
-    await this._stream.replay(
-      () => this._ask(),
-      (index, missing) => this._begin(index, missing),
-      missing => this._lacks(missing)
-    );
+    await this._replay();
     if (!this._isEnded) {
       this._isReplaying = false;
       this._gone.tell();
@@ -71,27 +67,22 @@ export class NotebookReplay {
     }
   }
 
-  /** Cells may have been replaced: those that the kernel still runs are filled again. */
+  /**
+   * Cells may have been replaced: those that the kernel still runs are filled again, and those that the
+   * notebook has now and had not.
+   */
   fillLost(): void {
+    if (this._isReplaying || this._isEnded) {
+      return;
+    }
     const lost = new Set([
+      ...this._gone.take(record => record.cell !== null && this._cells.takes(record.cell, record)),
       ...this._unfinished.lost(cell => this._cells.filledBy(cell)),
       ...this._made.replaced(request => this._shownIn(request)?.outputArea)
     ]);
-    if (!lost.size || this._isReplaying || this._isEnded) {
-      return;
+    if (lost.size) {
+      void this._replay(lost);
     }
-    // The same question is asked again after a gap in the journal: then it is about all cells.
-    let isFirst = true;
-    let only: ReadonlySet<string> | null = null;
-    void this._stream.replay(
-      () => {
-        only = isFirst ? lost : null;
-        isFirst = false;
-        return this._ask(lost);
-      },
-      (index, missing) => this._begin(index, missing, only),
-      missing => this._lacks(missing)
-    );
   }
 
   /** The notebook gets this kernel from now on. */
@@ -111,17 +102,22 @@ export class NotebookReplay {
     this._stream.announced.disconnect(this._announced);
   }
 
-  private _ask(lost?: ReadonlySet<string>): Record<string, IHeld | null> {
-    this._own.asked();
-    return (this._asked = this._cells.held(lost));
+  /** @param lost - The requests that fill their cells again; without it, all that cells lack. */
+  private _replay(lost?: ReadonlySet<string>): Promise<void> {
+    let asked = 0;
+    return this._stream.replay(
+      () => {
+        asked += 1;
+        this._own.asked();
+        return (this._asked = this._cells.held(lost));
+      },
+      // The same question is asked again after a gap in the journal: then it is about all cells.
+      (index, missing) => this._begin(index, missing, asked === 1 ? lost : undefined),
+      missing => this._lacks(missing)
+    );
   }
 
-  /** @param only - The requests that fill their cells again; null: all that a cell lacks. */
-  private _begin(
-    index: readonly IIndexed[],
-    missing: Runs,
-    only: ReadonlySet<string> | null = null
-  ): void {
+  private _begin(index: readonly IIndexed[], missing: Runs, only?: ReadonlySet<string>): void {
     if (this._isDead) {
       return;
     }
@@ -144,12 +140,14 @@ export class NotebookReplay {
         continue;
       }
       const id = cellOf(record);
+      const has = id === null ? null : held[id];
       const own = holes.get(record.request) ?? [];
-      if (id === null) {
-        const asking = { record, horizon, dropQuestion: () => this._question.dropped() };
-        this._gone.add(asking, newest, () => this._adopt(record, null));
-      } else if (!isLater(id) && !isOlder(record, held[id], this._stream.journal, now)) {
-        const has = held[id];
+      if (isOlder(record, has, this._stream.journal, now)) {
+        continue;
+      }
+      if (id === null || !this._cells.takes(id, record)) {
+        this._tellOf(record, horizon, newest);
+      } else if (!isLater(id)) {
         // What has come since the question is joined to what follows in the answer.
         const isAll = has?.number === this._asked[id]?.number;
         const isHeard = isAll && this._cells.filledBy(id) === record.request;
@@ -197,11 +195,22 @@ export class NotebookReplay {
       return;
     }
     this._known.add(request);
-    // What this page has sent meanwhile comes later in the kernel.
-    if (this._cells.widget(cell) && !this._own.isComing(cell)) {
+    if (!this._cells.takes(cell, record)) {
+      // What runs in cells that this page has not is not told of live.
+      if (this._cells.widget(cell)) {
+        this._tellOf(record, 0, 0, true);
+      }
+    } else if (!this._own.isComing(cell)) {
+      // What this page has sent meanwhile comes later in the kernel.
       this._fill(record, cell, null, 'refill', [], 0);
     }
   };
+
+  /** What ran is in no cell of the notebook, as this page has it. */
+  private _tellOf(record: IRecord, horizon: number, newest: number, isLive = false): void {
+    const asking = { record, horizon, dropQuestion: () => this._question.dropped() };
+    this._gone.add(asking, newest, () => this._adopt(record, null), isLive);
+  }
 
   private _fill(
     record: IRecord,
@@ -381,19 +390,8 @@ export class NotebookReplay {
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
-    const { display_id: display } =
-      (message.content as { transient?: { display_id?: string } }).transient ?? {};
-    const request = (message.parent_header as { msg_id?: string }).msg_id ?? '';
-    this._cells.handled(
-      {
-        request,
-        type: message.header.msg_type,
-        display,
-        number: numberOf(message),
-        journal: this._stream.journal
-      },
-      !this._others.has(request)
-    );
+    const handled = handledOf(message, this._stream.journal);
+    this._cells.handled(handled, !this._others.has(handled.request));
   };
 
   /** What the cells held when the page asked. */

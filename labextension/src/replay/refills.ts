@@ -1,4 +1,5 @@
 import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
+import { isSource } from './sourceHash.js';
 
 /**
  * What a page does with the outputs of a cell whose kernel went on without it:
@@ -53,6 +54,23 @@ export function isOlder(
   const isOfJournal = held.journal !== undefined && held.journal === journal;
   const sent = Date.parse(held.sent);
   return !isOfJournal && sent <= now + CLOCKS_DIFFER_MS && Date.parse(record.sent) < sent;
+}
+
+/**
+ * Whether a cell shows what a request says that names it.
+ *
+ * Pages that show one notebook can have different code in one cell: whoever opens it types into the same
+ * empty one at its end. No cell shows what other code said than its own. But it goes on with what it
+ * shows already, though a person has edited it since.
+ *
+ * @param code - What the cell has now.
+ */
+export function isOfCell(
+  { request, source }: Pick<IRecord, 'request' | 'source'>,
+  code: string,
+  held: IHeld | null
+): boolean {
+  return held?.request === request || source === null || isSource(code, source);
 }
 
 /** A code cell as the page has it. */
