@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Signal } from '@lumino/signaling';
 
-import { GoneKernels } from '../lib/kernels/goneKernels.js';
+import { GoneKernels, isForgotten } from '../lib/kernels/goneKernels.js';
 
 /** The page's streams, with one of kernel `k`. */
 function streams() {
@@ -77,6 +77,23 @@ test('nobody waits who has taken the cell back, or closed the document', async (
   assert.equal(context.looked, 2);
   await gone.leave({ ...context, isDisposed: true }, () => true);
   assert.equal(context.looked, 2);
+});
+
+test('cells wait also where the list of kernels told JupyterLab first', async () => {
+  const gone = new GoneKernels(streams().all, 1);
+  const context = document(2);
+  context.session.kernel.status = 'dead';
+  assert.equal(gone.isGone(context), true);
+  await gone.leave(context, () => true);
+  assert.equal(gone.isGone(context), false);
+});
+
+test('a kernel that the server does not list was deleted, unless it is known to have died', () => {
+  const others = [{ id: 'other' }];
+  assert.equal(isForgotten({ id: 'k', reason: '' }, others), true);
+  assert.equal(isForgotten({ id: 'k', reason: 'out of memory' }, others), false);
+  assert.equal(isForgotten({ id: 'k', execution_state: 'dead' }, others), false);
+  assert.equal(isForgotten({ id: 'k' }, [...others, { id: 'k' }]), false);
 });
 
 test('a kernel that JupyterLab has let go lives', () => {

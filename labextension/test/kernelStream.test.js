@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
+import { notRun, outputOfDeath } from '../lib/outputs/kernelDied.js';
 import { FleetSocket } from '../lib/stream/fleetSocket.js';
 import { numberOf } from '../lib/stream/numbered.js';
 import {
@@ -499,6 +500,7 @@ test('the end of the kernel is passed on, and nothing else', async () => {
     await until(() => page.stream.state.is === 'connected');
   }
   assert.deepEqual(page.events, ['open']);
+  fleet.model = { status: 200, state: 'dead' };
   fleet.text({ type: 'shut_down', by: 'ann' });
   fleet.cut(4404, 'deleted');
   await until(() => page.events.includes(4404));
@@ -512,8 +514,47 @@ test('a kernel that is gone is found out though handshakes are refused without a
   fleet.answers = 1006;
   fleet.model = { status: 404, state: null };
   const page = await openPage(fleet);
-  await until(() => page.events.includes(4404));
-  assert.equal(page.stream.state.is, 'ended');
+  await until(() => page.stream.state.is === 'ended');
+  assert.equal(page.stream.state.code, 4404);
+});
+
+test('JupyterLab does not try again to connect to a kernel that was deleted', async () => {
+  const { fleet, page } = await connected();
+  // The record goes a moment later.
+  const asked = [];
+  Object.defineProperty(fleet, 'model', {
+    get: () => {
+      asked.push('model');
+      return asked.length < 3 ? { status: 200, state: 'idle' } : { status: 404, state: null };
+    }
+  });
+  fleet.cut(4404, 'the kernel was shut down by eve');
+  await until(() => page.stream.state.is === 'ended');
+  page.send(request());
+  await until(() => page.events.length === 2);
+  assert.ok(page.stream._ends.isEmpty);
+  assert.deepEqual([page.events, asked.length], [['open', 1000], 3]);
+  assert.equal(page.stream.state.code, 4404);
+  assert.equal(fleet.sockets.length, 1);
+});
+
+test('what a kernel has not taken when it is deleted is answered, before the end', async () => {
+  const { fleet, page } = await connected();
+  fleet.model = { status: 404, state: null };
+  const taken = page.send(request());
+  await until(() => page.stream._ends.isEmpty);
+  fleet.acknowledges = false;
+  const lost = page.send(request());
+  let over = null;
+  page.stream.over.connect(() => (over = [...page.heard]));
+  fleet.cut(4404);
+  await until(() => page.events.includes(1000));
+  const replies = over.filter(({ header }) => header.msg_type === 'execute_reply');
+  assert.deepEqual(
+    replies.map(({ parent_header: { msg_id }, content }) => [msg_id, outputOfDeath({ content })]),
+    [[lost.header.msg_id, notRun()]]
+  );
+  assert.notEqual(taken.header.msg_id, lost.header.msg_id);
 });
 
 test('why a kernel cannot be reached is known, though it never was', async () => {

@@ -79,6 +79,7 @@ function notebook({
     sessionId: 'page',
     limit: 1e6,
     announced: { ...signal(), connect: slot => (announce = slot) },
+    over: signal(),
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (ask, begin, lacks) => {
       ask();
@@ -140,6 +141,7 @@ function notebook({
   return {
     replay,
     kernel,
+    stream,
     cell,
     futures,
     adopted,
@@ -420,7 +422,13 @@ for (const [reason, runs, text] of [
   ['', true, 'KernelDied: the kernel ended while it ran this cell'],
   ['out of memory', false, "Not run: the kernel ended before this cell's turn.\n"],
   ['the kernel was shut down', true, 'The kernel was shut down.\n'],
-  ['the kernel was shut down', false, undefined]
+  ['the kernel was shut down', false, undefined],
+  ['somebody else has shut the kernel down', true, 'The kernel was shut down.\n'],
+  [
+    'somebody else has shut the kernel down',
+    false,
+    "Not run: the kernel ended before this cell's turn.\n"
+  ]
 ]) {
   test(`a cell says how its kernel ended if nobody else will: ${reason}, runs ${runs}`, async () => {
     const { replay, kernel, cell, shown } = notebook({ ended: () => reason });
@@ -451,6 +459,32 @@ test('a cell that had ended says nothing of its kernel, also if nobody has annou
   replay.end();
   assert.deepEqual(shown, []);
 });
+
+for (const [reason, text] of [
+  ['the kernel was shut down', []],
+  [
+    'somebody else has shut the kernel down',
+    ["Not run: the kernel ended before this cell's turn.\n"]
+  ]
+]) {
+  test(`a cell says once that it did not run, if others ended its kernel: ${reason}`, async () => {
+    const { kernel, stream, cell, shown } = notebook({ session: 'page', ended: () => reason });
+    send(kernel, 'own');
+    cell.outputArea.future = { ...future('own'), done: Promise.resolve() };
+    const header = { msg_type: 'execute_reply' };
+    const content = { status: 'aborted', ename: 'KernelDied', evalue: 'the kernel was shut down' };
+    const msg = { header, parent_header: { msg_id: 'own' }, content };
+    kernel.anyMessage.emit({ direction: 'recv', msg });
+    await Promise.resolve();
+    assert.deepEqual(shown, []);
+    stream.over.emit();
+    kernel.disposed.emit();
+    assert.deepEqual(
+      shown.map(({ text }) => text),
+      text
+    );
+  });
+}
 
 test('a cell says nothing of a kernel that its page only lets go', async () => {
   const { replay, kernel, cell, shown } = notebook();

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { outputOfDeath } from '../lib/outputs/kernelDied.js';
+import {
+  outputOfDeath,
+  reasonOfShutDown,
+  SHUT_DOWN,
+  SHUT_DOWN_BY_OTHERS
+} from '../lib/outputs/kernelDied.js';
 import { OwnRequests } from '../lib/replay/ownRequests.js';
 
 const reply = content => ({ header: { msg_type: 'execute_reply' }, content });
@@ -32,6 +37,13 @@ test('the death of a kernel is shown, and no other reply', () => {
     assert.equal(shown('aborted', own), null);
   }
   assert.equal(outputOfDeath(reply({ status: 'ok' })), null);
+});
+
+test('cells are told of an end that the user of the page has not asked for', () => {
+  assert.equal(reasonOfShutDown('ann', 'ann'), SHUT_DOWN);
+  assert.equal(reasonOfShutDown('ann', 'bob'), SHUT_DOWN_BY_OTHERS);
+  assert.equal(reasonOfShutDown(null, 'ann'), SHUT_DOWN_BY_OTHERS);
+  assert.equal(reasonOfShutDown(null, undefined), SHUT_DOWN_BY_OTHERS);
 });
 
 test('a cell that this page ran is its own until the agent has said so', () => {

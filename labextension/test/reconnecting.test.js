@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { packFrame, unpackFrame } from '../lib/stream/clientFrames.js';
 import { streamUrl } from '../lib/stream/addresses.js';
 import { PendingMessages } from '../lib/stream/pendingMessages.js';
+import { closeCodeOf } from '../lib/stream/closeCode.js';
 import { codeOfStatus, outcomeOf, pauseBefore } from '../lib/stream/reconnecting.js';
 
 test('a close code says whether and when to try again', () => {
@@ -29,6 +30,21 @@ test('what the server says of a kernel stands for a close code, if it says anyth
     [200, 401, 403, 404, 500, 503].map(status => codeOfStatus(status)),
     [null, 4401, 4403, 4404, null, null]
   );
+});
+
+test('JupyterLab connects no more to a kernel that is deleted, and once to one that is dead', () => {
+  const gone = { status: 404, state: null };
+  const dead = { status: 200, state: 'dead' };
+  const alive = { status: 200, state: 'idle' };
+  assert.equal(closeCodeOf(4404, gone, 1), 1000);
+  assert.equal(closeCodeOf(4404, dead, 1), 4404);
+  assert.deepEqual(
+    [alive, null].map(model => closeCodeOf(4404, model, 1)),
+    [null, null]
+  );
+  // It says so again and again: JupyterLab may look for itself.
+  assert.equal(closeCodeOf(4404, alive, 6), 4404);
+  assert.equal(closeCodeOf(1000, null, 1), 1000);
 });
 
 test('it is tried at once, and then less and less often, at least once a second', () => {

@@ -1,5 +1,5 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
-import type { Session } from '@jupyterlab/services';
+import type { Kernel, Session } from '@jupyterlab/services';
 
 import { NO_SUCH_KERNEL } from '../stream/reconnecting.js';
 import type { Streams } from '../stream/streams.js';
@@ -7,14 +7,30 @@ import type { Streams } from '../stream/streams.js';
 /** How often the server is asked whether it still lists a kernel that is being ended. */
 const PAUSE_MS = 300;
 
+/**
+ * Whether JupyterLab takes a kernel for dead because the server does not list it any more: it was deleted,
+ * and can not be started again.
+ *
+ * @param model - What JupyterLab knows of the kernel.
+ * @param running - The kernels that the server lists.
+ */
+export function isForgotten(
+  { id, execution_state, reason }: Partial<Kernel.IModel>,
+  running: Iterable<{ readonly id: string }>
+): boolean {
+  return execution_state !== 'dead' && !reason && ![...running].some(one => one.id === id);
+}
+
 /** What leaving a kernel needs of JupyterLab's session context. */
 export type LeavingContext = Pick<ISessionContext, 'isDisposed'> & {
-  readonly session: { readonly kernel: { readonly id: string } | null } | null;
+  readonly session: {
+    readonly kernel: { readonly id: string; readonly status?: Kernel.Status } | null;
+  } | null;
   readonly sessionManager: Pick<Session.IManager, 'refreshRunning'>;
 };
 
 /**
- * The kernels whose end the page has heard by their websockets.
+ * The kernels whose end the page has heard by their websockets, or JupyterLab by the server's list.
  *
  * JupyterLab tries to connect to them for seconds, and keeps what is run meanwhile for a kernel that will
  * never take it.
@@ -35,10 +51,10 @@ export class GoneKernels {
     });
   }
 
-  /** Whether the document's kernel has been ended, and JupyterLab does not know. */
+  /** Whether the document's kernel has been ended, and the document still has it. */
   isGone({ session }: Pick<LeavingContext, 'session'>): boolean {
-    const id = session?.kernel?.id;
-    return id !== undefined && this._gone.has(id);
+    const kernel = session?.kernel;
+    return !!kernel && (this._gone.has(kernel.id) || kernel.status === 'dead');
   }
 
   /**

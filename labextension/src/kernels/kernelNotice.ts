@@ -22,6 +22,7 @@ import {
   noticeOfKernel
 } from '../launches/noticeOfKernel.js';
 import type { WaitingCells } from '../launches/waitingCells.js';
+import { isForgotten } from './goneKernels.js';
 import { KernelReach } from './kernelReach.js';
 import { buttonsOf } from './noticeButtons.js';
 import { labelOfStream, noticeOfStream } from './noticeOfStream.js';
@@ -160,9 +161,13 @@ class PanelKernel {
 
   private _statusChanged(status: Kernel.Status): void {
     const kernel = this._context.session?.kernel;
-    if (status === 'dead' && kernel) {
+    const known = this._stage?.is === 'dead';
+    if (
+      status === 'dead' &&
+      kernel &&
+      (known || !isForgotten(kernel.model, this._kernels.running()))
+    ) {
       // The websocket's end may have told, and no message of the kernel.
-      const known = this._stage?.is === 'dead';
       const reason = kernel.model.reason ?? (known ? undefined : this._reach.endReason);
       this._launches.read({ id: kernel.id, execution_state: 'dead', reason });
     } else if (status === 'starting') {
@@ -359,7 +364,13 @@ class PanelKernel {
       this._reconnecting = true;
       await new Promise(resolve => setTimeout(resolve, OLD_LIST_MS));
       await this._kernels.refreshRunning().catch(() => undefined);
-      await (this._lives && reconnect(this._context).catch(() => undefined));
+      const kernel = this._context.session?.kernel;
+      if (kernel && isForgotten(kernel.model, this._kernels.running())) {
+        // The document has none any more.
+        await this._context.sessionManager.refreshRunning().catch(() => undefined);
+      } else {
+        await (this._lives && reconnect(this._context).catch(() => undefined));
+      }
       this._reconnecting = false;
     }
   }

@@ -97,7 +97,7 @@ export class PatientCells {
 
   private async _kernelFor(context: ISessionContext): Promise<boolean> {
     const waits = () => this._waiting.of(context).length > 0;
-    await this._gone.leave(context, () => waits() && !this._isDead(context));
+    await this._gone.leave(context, () => waits() && this._isGone(context));
     return this._starts.kernelFor(context);
   }
 
@@ -106,14 +106,16 @@ export class PatientCells {
     return (
       !context.isTerminating &&
       (this._stageOf(context).is !== 'running' ||
-        (this._gone.isGone(context) && !this._isDead(context)) ||
+        this._isGone(context) ||
         this._waiting.of(context).length > 0)
     );
   }
 
-  /** Whether the server still lists the kernel, for it to be started again. */
-  private _isDead(context: ISessionContext): boolean {
-    return this._stageOf(context).is === 'dead';
+  /** Whether the kernel has ended, and is none that the server still has for it to be started again. */
+  private _isGone(context: ISessionContext): boolean {
+    return (
+      this._gone.isGone(context) && this._stageOf(context).is !== 'dead' && !startsAgain(context)
+    );
   }
 
   private readonly _stageOf: (context: ISessionContext) => Stage;

@@ -2,6 +2,8 @@ export const DIED = 'KernelDied';
 /** What the agent says when a person has shut the kernel down or restarted it. */
 export const SHUT_DOWN = 'the kernel was shut down';
 export const RESTARTED = 'the kernel was restarted';
+/** What the page says when somebody else has ended the kernel. */
+export const SHUT_DOWN_BY_OTHERS = 'somebody else has shut the kernel down';
 /** What the page says when the document has got another kernel. */
 export const REPLACED = 'another kernel was chosen';
 
@@ -28,9 +30,25 @@ export function outputOfDeath(reply: { readonly content: object }): Death | null
   return status === 'error' ? died(String(evalue)) : null;
 }
 
+/** Whether a request did not run because a person, perhaps not the page's user, shut the kernel down. */
+export function wasShutDown(reply: { readonly content: object }): boolean {
+  const { status, ename, evalue } = reply.content as Record<string, unknown>;
+  return status === 'aborted' && ename === DIED && evalue === SHUT_DOWN;
+}
+
+/**
+ * Why a kernel has ended that was deleted: nobody is told of what they have done themselves.
+ *
+ * @param by - Who has shut it down; null if nobody has, or it is not known.
+ * @param me - The user of the page.
+ */
+export function reasonOfShutDown(by: string | null, me: string | undefined): string {
+  return by !== null && by === me ? SHUT_DOWN : SHUT_DOWN_BY_OTHERS;
+}
+
 /** What a cell shows whose kernel has ended in it. `reason` may be empty. */
 export function died(reason: string): Death {
-  if (reason === SHUT_DOWN) {
+  if (reason === SHUT_DOWN || reason === SHUT_DOWN_BY_OTHERS) {
     // A person's action is no error.
     return plain('The kernel was shut down.');
   }

@@ -8,7 +8,8 @@ import {
   notRun,
   outputOfDeath,
   REPLACED,
-  SHUT_DOWN
+  SHUT_DOWN,
+  wasShutDown
 } from '../outputs/kernelDied.js';
 import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
@@ -54,6 +55,7 @@ export class NotebookReplay {
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
     _stream.announced.connect(this._announced);
+    _stream.over.connect(this._ended);
   }
 
   /** Fill the cells with what they lack, and follow the kernel from then on. */
@@ -100,6 +102,7 @@ export class NotebookReplay {
     this._kernel.anyMessage.disconnect(this._heard);
     this._kernel.iopubMessage.disconnect(this._handled);
     this._stream.announced.disconnect(this._announced);
+    this._stream.over.disconnect(this._ended);
   }
 
   /** @param lost - The requests that fill their cells again; without it, all that cells lack. */
@@ -346,6 +349,9 @@ export class NotebookReplay {
         const output = outputOfDeath(reply);
         if (output) {
           this._showEnd(request, id!, future, output);
+        } else if (wasShutDown(reply)) {
+          // By whom, the end of the stream tells.
+          this._left.push({ request, cell: id!, future, runs: false });
         }
       },
       () => undefined
@@ -354,11 +360,13 @@ export class NotebookReplay {
 
   /** Cells whose ends the kernel, or its agent, has not said before it was gone: nobody will. */
   private readonly _ended = (): void => {
-    this._left = this._unfinished.take().flatMap(one => {
+    for (const one of this._unfinished.take()) {
       const cell = this._cells.widget(one.cell);
       const future = cell && futureIn(cell.outputArea);
-      return future?.msg.header.msg_id === one.request ? [{ ...one, future }] : [];
-    });
+      if (future?.msg.header.msg_id === one.request) {
+        this._left.push({ ...one, future });
+      }
+    }
     const reason = this._endReason();
     if (reason !== null) {
       this._showEnds(reason);

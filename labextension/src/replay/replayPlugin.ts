@@ -12,11 +12,13 @@ import { followKernel } from '../kernels/followKernel.js';
 import { watchKernelPanels } from '../kernels/kernelPanels.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
-import { SHUT_DOWN } from '../outputs/kernelDied.js';
+import { reasonOfShutDown, SHUT_DOWN } from '../outputs/kernelDied.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
+import { NO_SUCH_KERNEL } from '../stream/reconnecting.js';
+import type { StreamState } from '../stream/streamState.js';
 import { IStreams, type Streams } from '../stream/streams.js';
 import { framesAllOutputs, pageUser } from '../user/pageUser.js';
 import { EarlierVersions } from './earlierVersion.js';
@@ -157,7 +159,7 @@ function followNotebook(
       sent,
       earlier,
       gone,
-      () => endReason(panel.sessionContext, kernel, launches),
+      () => endReason(panel.sessionContext, kernel, stream.state, launches),
       trans
     );
     current = next;
@@ -169,15 +171,19 @@ function followNotebook(
 function endReason(
   { isTerminating }: ISessionContext,
   { id, status, model }: Kernel.IKernelConnection,
+  state: StreamState,
   launches: KernelLaunches
 ): string | null {
   if (isTerminating) {
     return SHUT_DOWN;
   }
+  const stage = launches.stageOf(id);
+  if (stage.is !== 'dead' && state.is === 'ended' && state.code === NO_SUCH_KERNEL) {
+    return reasonOfShutDown(state.by, pageUser()?.username);
+  }
   if (status !== 'dead') {
     return null;
   }
-  const stage = launches.stageOf(id);
   return (stage.is === 'dead' && stage.reason) || model?.reason || '';
 }
 

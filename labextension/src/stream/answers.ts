@@ -1,5 +1,6 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
+import { DIED } from '../outputs/kernelDied.js';
 import type { IHeading } from './clientFrames.js';
 import { madeMessage } from './madeMessages.js';
 
@@ -14,6 +15,11 @@ export const LONGEST_MESSAGE = 64 * 1024 * 1024 - 1024;
 /** What a kernel says of a request that it does not run; nothing if nobody waits for an answer. */
 export function abortedAnswers(session: string, { channel, header }: IHeading): Message[] {
   return answers(session, channel, header, { status: 'aborted' });
+}
+
+/** The answers to a request that was on its way when the kernel ended: its cell says so. */
+export function endedAnswers(session: string, { channel, header }: IHeading): Message[] {
+  return answers(session, channel, header, { status: 'aborted', ename: DIED, evalue: '' });
 }
 
 /** The answers to a request that is too long to be sent: the cell shows why. */

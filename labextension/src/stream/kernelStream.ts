@@ -7,6 +7,7 @@ import { LONGEST_MESSAGE } from './answers.js';
 import { modelUrl, streamUrl } from './addresses.js';
 import { AskedState } from './askedState.js';
 import { headingOf, IFrame, unpackFrame } from './clientFrames.js';
+import { closeCode } from './closeCode.js';
 import { Ends } from './ends.js';
 import { Connector, IAddress } from './connector.js';
 import type { IEndedProcess } from './earlierProcess.js';
@@ -16,9 +17,10 @@ import { INotice, launchStatus } from './launchNotices.js';
 import { OwnComms } from './ownComms.js';
 import { PageVoice } from './pageVoice.js';
 import { KernelPeople } from './kernelPeople.js';
-import { BAD_MESSAGE, Outcome } from './reconnecting.js';
+import { BAD_MESSAGE, NO_SUCH_KERNEL, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
 import {
+  type IKernelAnswer,
   type IStreamSettings,
   type IStreamSocket,
   stateAfterCut,
@@ -48,17 +50,16 @@ export class KernelStream {
     private readonly _url: string,
     private readonly _settings: IStreamSettings
   ) {
-    const { serializer, leftovers, untracked, askModel, trusted } = _settings;
+    const { serializer, leftovers, untracked, trusted } = _settings;
     this.people = new KernelPeople(kernelId, trusted);
     this.people.changed.connect(() => this.comms.trustOnly(this.people.isMine));
-    const model = modelUrl(_url);
     this._ends = new Ends(kernelId, sessionId, leftovers, message => this._packed(message));
     this._incoming = new Incoming({
       sessionId,
       serializer,
       people: this.people,
       state: say =>
-        new AskedState(untracked, async () => (await askModel(model))?.state ?? null, say),
+        new AskedState(untracked, async () => (await this._askModel())?.state ?? null, say),
       give: data => this._socket?.deliver(data),
       announce: record => this._announced.emit(record),
       restarted: () => this._stateChanged.emit(this._state),
@@ -68,7 +69,7 @@ export class KernelStream {
     });
     this._connector = new Connector(
       _settings.signIn,
-      async () => (await askModel(model))?.status ?? null,
+      async () => (await this._askModel())?.status ?? null,
       {
         prepare: () => this._prepare(),
         address: () => this._address(),
@@ -115,6 +116,11 @@ export class KernelStream {
   /** A user has interrupted what runs. */
   get interrupted(): ISignal<this, string> {
     return this._interrupted;
+  }
+
+  /** The stream has ended, and JupyterLab has handled all that the kernel has said. */
+  get over(): ISignal<this, void> {
+    return this._over;
   }
 
   /**
@@ -195,7 +201,9 @@ export class KernelStream {
         this._connector.disconnect();
         this._talk = null;
       }
-      this._linger(steadyTime() + LINGER_MS);
+      if (this._state.is !== 'ended') {
+        this._linger(steadyTime() + LINGER_MS);
+      }
     }
   }
 
@@ -203,6 +211,10 @@ export class KernelStream {
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
     if (this._talk === 'plain') {
       this._connector.send(data);
+      return;
+    }
+    if (this._state.is === 'ended') {
+      // Nobody would take it, and it must not wait for another kernel.
       return;
     }
     const message = data as ArrayBuffer;
@@ -214,6 +226,10 @@ export class KernelStream {
       return;
     }
     this._sender.send(message, true);
+  }
+
+  private _askModel(): Promise<IKernelAnswer | null> {
+    return this._settings.askModel(modelUrl(this._url));
   }
 
   private async _prepare(): Promise<void> {
@@ -379,13 +395,17 @@ export class KernelStream {
   private async _finish(code: number, reason: string): Promise<void> {
     this._connector.stop();
     rolesChanged.disconnect(this._onRolesChanged);
-    this._ends.renew();
+    const dropped = this._ends.renew();
+    if (code === NO_SUCH_KERNEL) {
+      this._voice.ended(dropped);
+    }
     this._set({ is: 'ended', code, reason, by: this._shutDownBy });
     if (this._socket) {
       await this._incoming.finish();
     }
     this._incoming.stop();
-    this._socket?.closed(code, reason);
+    this._over.emit();
+    this._socket?.closed(await closeCode(code, () => this._askModel()), reason);
   }
 
   private _set(state: StreamState): void {
@@ -401,6 +421,7 @@ export class KernelStream {
   private readonly _stateChanged = new Signal<this, StreamState>(this);
   private readonly _announced = new Signal<this, IRecord>(this);
   private readonly _interrupted = new Signal<this, string>(this);
+  private readonly _over = new Signal<this, void>(this);
   private readonly _incoming: Incoming;
   private readonly _connector: Connector;
   private readonly _ends: Ends;

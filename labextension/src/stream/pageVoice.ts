@@ -1,7 +1,7 @@
 import type { KernelMessage } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
-import { abortedAnswers, invalidAnswers, tooLongAnswers } from './answers.js';
+import { abortedAnswers, endedAnswers, invalidAnswers, tooLongAnswers } from './answers.js';
 import { headingOf } from './clientFrames.js';
 import { madeMessage } from './madeMessages.js';
 
@@ -20,6 +20,11 @@ export class PageVoice {
   /** What the page has sent will not run. */
   aborted(messages: readonly ArrayBuffer[]): void {
     this._sayAll(messages.flatMap(one => abortedAnswers(this._session, headingOf(one))));
+  }
+
+  /** The kernel has ended, and its agent has not said that it has these. */
+  ended(messages: readonly ArrayBuffer[]): void {
+    this._sayAll(messages.flatMap(one => endedAnswers(this._session, headingOf(one))));
   }
 
   /** The agent takes none of these. */
