@@ -3,7 +3,13 @@ import { test } from 'node:test';
 
 import { peopleWords } from '../lib/access/peopleWords.js';
 import { isOnlyMine, readPeople, UNKNOWN } from '../lib/outputs/people.js';
-import { isPrepared, isSameProcess, prepared, unmarked } from '../lib/outputs/preparedMessages.js';
+import {
+  isPrepared,
+  isSameProcess,
+  prepared,
+  unmarked,
+  withoutForged
+} from '../lib/outputs/preparedMessages.js';
 import { trans } from './trans.js';
 
 const of = (process, ...users) => ({ process, users });
@@ -107,6 +113,15 @@ test('code of users does not say who has prepared an output', () => {
     assert.deepEqual(unmarked(metadata)?.by, type === 'text/html' ? BY : undefined);
     assert.equal(metadata.more, 1);
   }
+  for (const type of ['stream', 'error', 'clear_output', 'new_type']) {
+    const said = message(type, { name: 'stdout', metadata: forged });
+    for (const { content } of [prepared(said, BY), withoutForged(said)]) {
+      assert.deepEqual(content, { name: 'stdout', metadata: { more: 1 } });
+    }
+    assert.deepEqual(said.content.metadata, forged);
+  }
+  assert.deepEqual(withoutForged(message('status', {})), message('status', {}));
+  assert.deepEqual(withoutForged({ header: {} }), { header: {} });
 });
 
 test('a process is that of one agent: the next one counts from 1 again', () => {

@@ -9,7 +9,7 @@ import { cellsOf, type KernelPanel } from '../kernels/kernelPanels.js';
 import { type IPreparedBy, isSameProcess } from '../outputs/preparedMessages.js';
 import {
   type IPreparedOutputs,
-  preparedBy,
+  isPreparedIn,
   preparedOutputsFound
 } from '../outputs/preparedOutputs.js';
 import { untrust } from '../outputs/untrust.js';
@@ -75,21 +75,24 @@ class PanelPeople {
   }
 
   /** An output of a cell here is drawn in a frame because of others. */
-  private readonly _found = (_: unknown, { model }: IPreparedOutputs): void => {
+  private readonly _found = (_: unknown, { model, by }: IPreparedOutputs): void => {
     const cell = this._cells().find(({ outputs }) => outputs === model);
     if (cell) {
       untrust(cell);
-      this._tell();
+      this._tell(by);
     }
   };
 
   private readonly _heldBack = (): void => {
     this._lacksWidgets = true;
-    this._tell();
+    this._tell(this._stream?.people.by);
   };
 
-  private _tell(): void {
-    this._place = this._stream?.people.by ?? null;
+  /** @param by - What is held back was said there: of an earlier process nobody is asked any more. */
+  private _tell(by: IPreparedBy | undefined): void {
+    if (by && this._stream && isSameProcess(by, this._stream.people.by)) {
+      this._place = by;
+    }
     this._changed();
   }
 
@@ -127,8 +130,7 @@ class PanelPeople {
   private _drawAsUsual(place: IPreparedBy): void {
     const { _kernel: kernel, _stream: stream } = this;
     for (const model of this._cells()) {
-      const by = preparedBy(model.outputs);
-      if (by && isSameProcess(by, place)) {
+      if (isPreparedIn(model.outputs, place)) {
         model.trusted = true;
       }
     }

@@ -34,26 +34,37 @@ const MARK = Symbol('others may have put something into it');
  * run the cell, and no comm hears of it.
  */
 export function prepared(message: Message, by: IPreparedBy): Message {
-  const marked = { ...message, [MARK]: true } as Message;
-  const content = message.content as JSONObject;
+  const marked = { ...withoutForged(message), [MARK]: true } as Message;
+  const content = marked.content as JSONObject;
   switch (message.header.msg_type) {
     case 'display_data':
     case 'execute_result':
     case 'update_display_data': {
-      const metadata = { ...asObject(content.metadata) };
-      // Code of users may have published anything, such a key too.
-      delete metadata[KEY];
-      const isHarmless = Object.keys(asObject(content.data)).every(isSameForAll);
-      return withContent(marked, {
-        ...content,
-        metadata: isHarmless ? metadata : { ...metadata, [KEY]: by }
-      });
+      const { data, metadata } = content;
+      const isHarmless = Object.keys(asObject(data)).every(isSameForAll);
+      return isHarmless
+        ? marked
+        : withContent(marked, { ...content, metadata: { ...asObject(metadata), [KEY]: by } });
     }
     case 'execute_reply':
       return withContent(marked, { ...content, payload: harmlessPages(content.payload) });
     default:
       return marked;
   }
+}
+
+/**
+ * A message without what only pages may say of it. Code of users may have published anything, and JupyterLab
+ * makes outputs of whole contents, those of streams and errors too.
+ */
+export function withoutForged(message: Message): Message {
+  const content = message.content as JSONObject | undefined;
+  if (!(KEY in asObject(content?.metadata))) {
+    return message;
+  }
+  const metadata = { ...asObject(content?.metadata) };
+  delete metadata[KEY];
+  return withContent(message, { ...content, metadata });
 }
 
 /** Whether others may have put something into a message. */

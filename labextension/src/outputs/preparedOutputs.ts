@@ -2,7 +2,7 @@ import type { IOutput } from '@jupyterlab/nbformat';
 import { OutputAreaModel } from '@jupyterlab/outputarea';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { type IPreparedBy, unmarked } from './preparedMessages.js';
+import { type IPreparedBy, isSameProcess, unmarked } from './preparedMessages.js';
 
 /** The outputs of a cell that the user has run, and into which others may have put something. */
 export interface IPreparedOutputs {
@@ -11,18 +11,18 @@ export interface IPreparedOutputs {
 }
 
 const distrusted = new Signal<object, IPreparedOutputs>({});
-const preparedAreas = new WeakMap<object, IPreparedBy>();
+const preparedAreas = new WeakMap<object, readonly IPreparedBy[]>();
 const preparedOutputs = new WeakMap<object, IPreparedBy>();
 
 /** Emitted when outputs of the user stop to be trusted because others may have prepared them. */
 export const preparedOutputsFound: ISignal<object, IPreparedOutputs> = distrusted;
 
-/** Where outputs that the user has made were prepared; null if they were not, or others have made them. */
-export function preparedBy(model: object): IPreparedBy | null {
-  return preparedAreas.get(model) ?? null;
+/** Whether all that others may have prepared in outputs of the user was said by this process. */
+export function isPreparedIn(model: object, place: IPreparedBy): boolean {
+  return preparedAreas.get(model)?.every(by => isSameProcess(by, place)) ?? false;
 }
 
-/** The same of one output. */
+/** Where an output that the user has made was prepared; null if it was not, or others have made it. */
 export function preparedOutputBy(output: object): IPreparedBy | null {
   return preparedOutputs.get(output) ?? null;
 }
@@ -55,7 +55,7 @@ export function distrustPreparedOutputs(): void {
 }
 
 function note(model: OutputAreaModel, index: number): void {
-  const by = preparedAreas.get(model);
+  const [by] = preparedAreas.get(model)?.slice(-1) ?? [];
   const output = by && index < model.length ? model.get(index) : null;
   if (by && output) {
     preparedOutputs.set(output, by);
@@ -67,10 +67,14 @@ function withoutMark(model: OutputAreaModel, output: IOutput): IOutput {
   if (!found) {
     return output;
   }
+  const { by } = found;
+  const earlier = preparedAreas.get(model);
   if (model.trusted) {
     model.trusted = false;
-    preparedAreas.set(model, found.by);
-    distrusted.emit({ model, by: found.by });
+    preparedAreas.set(model, [by]);
+    distrusted.emit({ model, by });
+  } else if (earlier && !earlier.some(one => isSameProcess(one, by))) {
+    preparedAreas.set(model, [...earlier, by]);
   }
   return { ...output, metadata: found.metadata };
 }

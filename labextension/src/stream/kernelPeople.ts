@@ -1,7 +1,7 @@
 import type { KernelMessage } from '@jupyterlab/services';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { type IPreparedBy, prepared } from '../outputs/preparedMessages.js';
+import { type IPreparedBy, prepared, withoutForged } from '../outputs/preparedMessages.js';
 import type { IReplayPart } from './asked.js';
 import type { INotice } from './launchNotices.js';
 import { isFleet } from './madeMessages.js';
@@ -103,7 +103,7 @@ export class KernelPeople {
       }
       return message;
     }
-    return this.isMine ? message : prepared(message, this.by);
+    return this.isMine ? withoutForged(message) : prepared(message, this.by);
   }
 
   /** The first part of an answer has come, which says who has used which process. */
@@ -122,7 +122,7 @@ export class KernelPeople {
    */
   replayed(message: Message, number: number): Message {
     const [, people] = this._processes.find(([after]) => after < number) ?? [0, UNKNOWN];
-    return this._isMine(people) ? message : prepared(message, this._by(people));
+    return this._isMine(people) ? withoutForged(message) : prepared(message, this._by(people));
   }
 
   /** The stream has ended. */
