@@ -26,6 +26,7 @@ from jupyter_ext.auth.login_page import (
     START,
     page,
     token_form,
+    used_link,
 )
 from jupyter_ext.auth.request_origin import Origin, foreign, led_by_a_page
 from jupyter_ext.auth.sign_in_question import question
@@ -170,7 +171,7 @@ class FleetLoginHandler(LoginFormHandler):
         if token is None:
             note(self, action="login", refused="the sign-in code was used, is too old or never was")
             self.set_status(401)
-            self._show("this link was used already, or is too old: get another one")
+            self._show(used_link(at_platform=bool(self._provider.sign_in_url)))
         return token
 
     def _verified(self, token: str) -> Identity | None:

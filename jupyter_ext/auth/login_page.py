@@ -99,6 +99,17 @@ SIGN_OUT = """
 """
 
 
+def used_link(*, at_platform: bool) -> str:
+    """What is wrong with a link that signs nobody in, and where there is another one."""
+    where = (
+        "sign in at your platform for a new one"
+        if at_platform
+        else "get a new one where you got it, or from whoever runs this fleet (`jupyter fleet "
+        "login-link NAME` prints one)"
+    )
+    return f"this link was used already, is too old or is not whole: {where}"
+
+
 def token_form(problem: str, action: str, next_page: str) -> str:
     """Where a token is pasted, below what was wrong with the one before, which may be empty."""
     return _FORM.format(

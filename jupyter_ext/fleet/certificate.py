@@ -11,7 +11,9 @@ def check_certificate(certificate: str | None, key: str | None) -> None:
     """Raises `FleetError` unless nginx could serve https with these files, or there are none."""
     if certificate is None:
         if key is not None:
-            raise FleetError("--tls-key needs --tls-cert: name the certificate too")
+            raise FleetError(
+                "--tls-key needs --tls-cert: name the certificate, or use --tls-key '' too"
+            )
         return
     # nginx's configuration has the paths in quotes.
     for file in (certificate, key or certificate):

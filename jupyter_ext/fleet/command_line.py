@@ -42,6 +42,7 @@ from jupyter_ext.fleet.login_link import (
     login_link,
 )
 from jupyter_ext.fleet.notices import notices
+from jupyter_ext.fleet.options_without_effect import refuse_without_effect
 from jupyter_ext.fleet.quantities import duration_text
 from jupyter_ext.fleet.revoking import revoke
 from jupyter_ext.fleet.secrets_command import run_secrets, secrets_arguments
@@ -204,8 +205,8 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 
     told = told_settings(vars(options), os.environ)
     # Report a wrong option before creating anything.
-    Settings().changed(told)
     check_listen(told["listen"] or None)
+    refuse_without_effect((load_settings(data_dir) or Settings()).changed(told), told)
     data_dir.create()
     with data_dir.locked():
         kept = load_settings(data_dir)

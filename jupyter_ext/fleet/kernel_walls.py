@@ -22,10 +22,18 @@ def walls_mode(text: str) -> str:
 
 
 def folders(text: str) -> str:
-    """The value of `--shown-folders`, with absolute paths."""
-    return os.pathsep.join(
-        os.path.abspath(os.path.expanduser(one)) for one in text.split(os.pathsep) if one
-    )
+    """The value of `--shown-folders`, without `~`."""
+    named = [os.path.expanduser(one) for one in text.split(os.pathsep) if one]
+    for one in named:
+        if not os.path.isabs(one):
+            raise argparse.ArgumentTypeError(
+                f"{one!r} is not an absolute path: use {os.path.abspath(one)!r} if you mean that"
+            )
+        if not os.path.exists(one):
+            raise argparse.ArgumentTypeError(
+                f"{one!r} does not exist: create it first, or leave it out"
+            )
+    return os.pathsep.join(map(os.path.abspath, named))
 
 
 def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> bool:

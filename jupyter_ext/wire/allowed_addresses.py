@@ -30,16 +30,23 @@ def parse_allowed(text: str) -> Allowed:
     """`10.1.2.3:6379`, `10.1.0.0/16`, `10.1.0.0/16:8000-9000`, `fd12::/48` or `[fd12::1]:6379`.
     Raises ValueError with words for people."""
     match = _ALLOWED.fullmatch(text)
+    written = text if match is None else match["six"] or match["four"]
+    read = ipaddress.IPv6Network if match is None else ipaddress.ip_network
     try:
-        if match is None:
-            return _reachable(Allowed(ipaddress.IPv6Network(text)), text)
-        subnet = ipaddress.ip_network(match["six"] or match["four"])
+        subnet = read(written, strict=False)
+        address = ipaddress.ip_address(written.partition("/")[0])
     except ValueError as error:
         raise ValueError(
-            f"{text!r} is no address of a network with ports, as in 10.1.2.3:6379, "
-            f"10.1.0.0/16:8000-9000 or [fd12::1]:6379: {error}"
+            f"{text!r} is not an address or a network, with or without ports, as in "
+            "10.1.2.3:6379, 10.1.0.0/16:8000-9000 or [fd12::1]:6379"
         ) from error
-    return _reachable(Allowed(subnet, _ports(text, match["first"], match["last"])), text)
+    if address != subnet.network_address:
+        raise ValueError(
+            f"{text!r} is one address of a network: use {subnet} for the network, or {address} "
+            "for the address"
+        )
+    ports = None if match is None else _ports(text, match["first"], match["last"])
+    return _reachable(Allowed(subnet, ports), text)
 
 
 def split_name(text: str) -> tuple[str, str] | None:

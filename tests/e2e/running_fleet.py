@@ -57,6 +57,8 @@ class Fleet:
         return done.stdout
 
     def up(self, *options: str) -> None:
+        for folder in SHOWN_FOLDERS:
+            folder.mkdir(parents=True, exist_ok=True)
         shown = [word for folder in SHOWN_FOLDERS for word in ("--shown-folders", str(folder))]
         self.command("up", "--detach", "--port", str(self.port), *shown, *options)
 

@@ -83,6 +83,7 @@ def test_a_sign_in_that_the_fleet_has_begun_goes_on_by_itself_and_once(labs: Lab
     refused = again.get(f"{url}/login", params={"code": query["code"]})
     assert refused.status_code == 401
     assert "used already" in refused.text
+    assert "sign in at your platform for a new one" in refused.text
 
 
 def test_a_state_of_another_browser_is_refused(labs: Labs) -> None:

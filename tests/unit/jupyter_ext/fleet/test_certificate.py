@@ -44,7 +44,7 @@ def test_what_the_front_could_not_use_is_said(tmp_path: Path) -> None:
     locked, secret = make(tmp_path, "locked", password="abcdef")
     quoted = tmp_path / 'a"b.pem'
     for told, words in (
-        ((None, str(other)), "--tls-key needs --tls-cert"),
+        ((None, str(other)), "name the certificate, or use --tls-key '' too"),
         (("/nowhere/c.pem", None), "--tls-cert /nowhere/c.pem cannot be used"),
         ((str(certificate), None), "its key must be in it"),
         ((str(certificate), str(other)), f"with --tls-key {other}"),

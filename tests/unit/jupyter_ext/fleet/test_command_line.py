@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from jupyter_ext.fleet import command_line, secret_files
+from jupyter_ext.fleet import command_line, secret_files, start
 from jupyter_ext.fleet.command_line import main
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.kept_settings import save_settings
@@ -195,6 +195,17 @@ def test_a_wrong_option_of_up_changes_nothing(capsys, tmp_path, option):
     assert main(["up", *option, "--data-dir", str(data_dir)]) == 1
     assert option[0] in capsys.readouterr().err
     assert not data_dir.exists()
+
+
+def test_an_option_that_changes_nothing_leaves_a_fleet_as_it_is(capsys, known, monkeypatch):
+    monkeypatch.setattr(start, "bring_up", lambda *_: pytest.fail("the fleet was changed"))
+    before = known.settings.read_bytes()
+    assert main(["up", "--cull-warning", "10m", "--data-dir", str(known.root)]) == 1
+    assert "--cull-warning has no effect without --cull-idle" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["up", "--shown-folders", "/nope", "--data-dir", str(known.root)])
+    assert "'/nope' does not exist" in capsys.readouterr().err
+    assert known.settings.read_bytes() == before
 
 
 def test_a_process_is_described_and_shown():

@@ -117,11 +117,18 @@ def test_other_words_are_refused() -> None:
         yes_or_no("maybe")
 
 
-def test_shown_folders_are_kept_as_absolute_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shown_folders_must_exist_and_be_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir("/usr")
-    monkeypatch.setenv("HOME", "/home/ann")
-    assert folders("lib:/run/x/:~/data:") == "/usr/lib:/run/x:/home/ann/data"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    assert folders("/usr/lib/:~/data:") == f"/usr/lib:{tmp_path}/data"
     assert folders("") == ""
+    with pytest.raises(argparse.ArgumentTypeError, match="not an absolute path: use '/usr/lib'"):
+        folders("/usr:lib")
+    with pytest.raises(argparse.ArgumentTypeError, match=r"/nope' does not exist: create it first"):
+        folders(f"/usr:{tmp_path}/nope")
 
 
 def test_one_user_is_served_where_nothing_keeps_several_apart() -> None:

@@ -43,7 +43,8 @@ def test_addresses_networks_and_names_can_be_allowed(text: str) -> None:
         ("10.1.2.3:0", "1 to 65535"),
         ("10.1.2.3:99999", "1 to 65535"),
         ("10.1.2.3:90-80", "the first one first"),
-        ("10.1.2.3/8", "has host bits set"),
+        ("10.1.2.3/8", "one address of a network: use 10.0.0.0/8 for the network, or 10.1.2.3 "),
+        ("fd12::1/64", "use fd12::/64"),
         ("10.1.2.300", "10.1.2.3:6379"),
         ("10.1.2:80", "10.1.2.3:6379"),
         ("http://db", "10.1.2.3:6379"),
@@ -54,6 +55,14 @@ def test_addresses_networks_and_names_can_be_allowed(text: str) -> None:
 def test_what_cannot_be_allowed_is_said(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         check_allowed(text)
+
+
+def test_what_was_written_is_said_once() -> None:
+    for text in ("10.1.2/8", "1.2.3.4/33", "[fd1::/200]", "http://db"):
+        with pytest.raises(ValueError, match=re.escape(text)) as refused:
+            check_allowed(text)
+        assert str(refused.value).count(text) == 1
+        assert ": " not in str(refused.value)
 
 
 def test_a_name_is_looked_up_and_an_address_is_not() -> None:
