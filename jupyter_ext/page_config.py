@@ -16,11 +16,13 @@ _PATHS = frozenset({"serverRoot", "rootUri", "labextensionsPath", "extraLabexten
 _REFUSED = frozenset(
     {"licensesUrl", "fullLicensesUrl", "extensionManager", "buildAvailable", "buildCheck"}
 )
-_PLUGINS_OF_REFUSED = (
+_DISABLED = (
     "@jupyterlab/apputils-extension:licenses-plugin",
     "@jupyterlab/extensionmanager-extension:plugin",
     "@jupyterlab/help-extension:licenses-commands",
     "@jupyterlab/pluginmanager-extension:plugin",
+    # A click on a file with the workspace of somebody else would replace the user's own.
+    "@jupyterlab/apputils-extension:workspaces",
 )
 
 
@@ -36,14 +38,15 @@ def public_page_config(config: dict[str, Any], folders: tuple[str, ...]) -> dict
 
     JupyterLab's own entries are removed by name; other entries (from an operator's
     `page_config.json` or another extension) if their value is or contains a path in one of
-    `folders`. URLs stay. Plugins whose routes a lab refuses are disabled.
+    `folders`. URLs stay. Plugins whose routes a lab refuses
+    are disabled, and one that opens files as workspaces.
     """
     public = {
         name: value
         for name, value in config.items()
         if name not in _REFUSED and (name.endswith("Url") or not _names_path(name, value, folders))
     }
-    public["disabledExtensions"] = [*public.get("disabledExtensions", ()), *_PLUGINS_OF_REFUSED]
+    public["disabledExtensions"] = [*public.get("disabledExtensions", ()), *_DISABLED]
     return public
 
 

@@ -95,6 +95,13 @@ def test_what_others_prepared_stays_framed_when_the_kernel_has_another_agent(
     run_cell(ben, 0)
     expect(ben.cell(0).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"))
     ben.page.close()
+    # That all cells are trusted, as JupyterLab says then, is no trust in people.
+    ann.choose_in_palette("Trust Notebook")
+    expect(ann.dialog).to_contain_text("already trusted")
+    ann.page.keyboard.press("Escape")
+    expect(ann.dialog).to_contain_text("ben also ran code in this kernel")
+    ann.page.keyboard.press("Escape")
+    expect(ann.dialog).to_have_count(0)
     run_cell(ann, 1)
     expect(ann.framed(1).locator(".said")).to_have_text("null")
 

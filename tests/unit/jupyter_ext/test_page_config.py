@@ -36,6 +36,7 @@ def test_no_path_of_the_host_is_told() -> None:
             "@jupyterlab/extensionmanager-extension:plugin",
             "@jupyterlab/help-extension:licenses-commands",
             "@jupyterlab/pluginmanager-extension:plugin",
+            "@jupyterlab/apputils-extension:workspaces",
         ],
     }
 
