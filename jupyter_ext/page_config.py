@@ -38,8 +38,8 @@ def public_page_config(config: dict[str, Any], folders: tuple[str, ...]) -> dict
 
     JupyterLab's own entries are removed by name; other entries (from an operator's
     `page_config.json` or another extension) if their value is or contains a path in one of
-    `folders`. URLs stay. Plugins whose routes a lab refuses
-    are disabled, and one that opens files as workspaces.
+    `folders`. URLs stay. Plugins whose routes a lab refuses are disabled, and the one that opens
+    files as workspaces.
     """
     public = {
         name: value
