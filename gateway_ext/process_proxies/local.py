@@ -13,6 +13,7 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
 )
 
 from gateway_ext.agent.process_identity import boot_id, started_at, this_host
+from gateway_ext.process_proxies.agent_folders import folders, make_folders, remove_directory
 from gateway_ext.process_proxies.agent_process import (
     AgentLife,
     AgentProcessProxy,
@@ -22,7 +23,6 @@ from gateway_ext.process_proxies.agent_process import (
     start_document,
 )
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
-from gateway_ext.process_proxies.folder_removal import remove_folder
 from gateway_ext.process_proxies.fork_servers import START_FOLDER, Environment, ForkFailed
 from gateway_ext.process_proxies.kernel_walls import NoWalls
 from gateway_ext.process_proxies.memory_cgroups import end_cgroup, remove_cgroup
@@ -42,8 +42,6 @@ LAST_WORDS_BYTES = 4000
 END_SECONDS = 5.0
 CGROUP_SECONDS = 0.5
 """How long the last processes of a kernel that was ended may take to leave its cgroup."""
-REMOVE_SECONDS = 10.0
-"""How long the removal of a kernel's folder may take. The sweep continues it."""
 DOCUMENT_SECONDS = 10.0
 """How long an agent may take to read what to start."""
 
@@ -164,7 +162,7 @@ class LocalAgentProxy(AgentProcessProxy):
         leads = pid > 1 and started_at(pid) == started and os.getsid(pid) == pid
         if not leads or os.stat(f"/proc/{pid}").st_uid != uid:
             raise ValueError(f"process {pid} is none of the project's that began then")
-        _, directory, log_file, _ = _folders(settings.kernels_dir, start)
+        _, directory, log_file, _ = folders(settings.kernels_dir, start)
         self.ip = "127.0.0.1"
         self.pid = self.pgid = pid
         self._started, self._uid = started, uid
@@ -177,7 +175,7 @@ class LocalAgentProxy(AgentProcessProxy):
             argv = start.kernelspec.get("argv") or [""]
             command = [argv[0], *AGENT]
         try:
-            home, directory, log_file, packages = _make_folders(settings.kernels_dir, start)
+            home, directory, log_file, packages = make_folders(settings.kernels_dir, start)
         except OSError as error:
             raise LaunchFailed(
                 f"the kernel's folders cannot be created: {error}. Give "
@@ -316,17 +314,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._remove_directory()
 
     def _remove_directory(self) -> bool:
-        """False if something of it is left."""
-        # An agent empties it, unless it was killed; as another user than ours it can do no more.
-        directory = Path(self._directory)
-        # Only a folder of this very kernel, whatever a record says.
-        if directory.name.partition("-")[0] != self.kernel_id.replace("-", ""):
-            return True
-        removed = remove_folder(directory, REMOVE_SECONDS)
-        for older in directory.parent.glob(f"{directory.name.partition('-')[0]}-*"):
-            with contextlib.suppress(OSError):
-                older.rmdir()
-        return removed
+        return remove_directory(Path(self._directory), self.kernel_id)
 
     def _last_words(self) -> str:
         if self._host != this_host() or not self._log_file:
@@ -381,38 +369,3 @@ def chosen_memory(options: Mapping[str, Any]) -> int:
 
 def _no_preparation(pid: int) -> None:
     return
-
-
-def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path, Path]:
-    """The holder's home, the agent's own folder, the file for the agent's log, and the folder of
-    the packages that the holder installs for its kernels: what members of a project install there
-    never runs in a kernel that one of them has alone.
-
-    The agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its
-    alone: an agent that was given up, and lives after all, removes nothing of the next one's.
-    """
-    name = start.kernel_id.replace("-", "")
-    home = kernels_dir / "projects" / start.holder
-    directory = kernels_dir / "k" / f"{name}-{start.launch[:8]}"
-    packages = kernels_dir / "packages" / start.holder
-    return home, directory, kernels_dir / "logs" / f"{name}.log", packages
-
-
-def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path, Path]:
-    """The same, made where they are missing.
-
-    The folders above and the log belong to the gateway: a kernel can put no link in our way.
-    """
-    kernels_dir.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        kernels_dir.chmod(0o711)
-    home, directory, log, packages = _folders(kernels_dir, start)
-    parents = {home.parent: 0o711, directory.parent: 0o711, packages.parent: 0o711}
-    for folder, mode in (*parents.items(), (log.parent, 0o700)):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(mode)
-    for folder in (home, directory, packages):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() == 0 and folder.stat().st_uid != start.uid:
-            os.chown(folder, start.uid, start.uid)
-    return home, directory, log, packages

@@ -151,7 +151,8 @@ def test_it_stays_one_persons_through_restarts_deaths_and_other_gateways(
             bob.channels(gateways.urls[number], kernel_id)
 
     url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
-    assert ann.call("POST", f"{url}/restart").status_code == 200
+    restarted = ann.call("POST", f"{url}/restart")
+    assert restarted.status_code == 200, restarted.text
     is_anns(0)
     assert json.loads(run(gateways, ann, kernel_id, WHERE))[:2] == [uid, home]
     # Its gateway dies, and the other one has it.
@@ -164,7 +165,8 @@ def test_it_stays_one_persons_through_restarts_deaths_and_other_gateways(
     kill_container(kernel_id)
     wait_until(lambda: ann.call("GET", url).json()["state"] == "dead")
     is_anns(1)
-    assert ann.call("POST", f"{url}/restart").status_code == 200
+    restarted = ann.call("POST", f"{url}/restart")
+    assert restarted.status_code == 200, restarted.text
     is_anns(1)
     assert json.loads(run(gateways, ann, kernel_id, WHERE, 1))[:2] == [uid, home]
     assert ann.call("DELETE", url).status_code == 204
