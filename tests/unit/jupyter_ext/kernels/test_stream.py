@@ -186,9 +186,9 @@ def test_messages_go_both_ways_and_are_acknowledged() -> None:
             assert await sent(socket, b"before the connection") == (1, 5)
             stream.send(b"after it")
             assert (await sent(socket, b"after it"))[0] == 2
-            assert stream.pending_bytes == len(b"before the connection") + len(b"after it")
+            assert stream._outbox.bytes == len(b"before the connection") + len(b"after it")
             socket.write_message(pack_client_frame(0, 2), binary=True)
-            await until(lambda: stream.pending_bytes == 0)
+            await until(lambda: stream._outbox.bytes == 0)
             # A duplicate and what the page has already are not handed over again.
             for number in (4, 6, 6, 9, 7, 10):
                 socket.write_message(pack_client_frame(number, 2, b"m%d" % number), binary=True)
@@ -485,11 +485,11 @@ def test_of_streams_that_hold_too_much_together_the_one_with_the_most_ends() -> 
             one.send(b"x" * 60)
             one.send(b"x" * 30)
             other.send(b"y" * 11)
-            assert (little.ends, other.pending_bytes) == ([], 11)
+            assert (little.ends, other._outbox.bytes) == ([], 11)
             [(code, reason)] = much.ends
             assert code == TOO_MUCH
             assert reason.startswith("this server holds too many messages for kernels")
-            assert (one.pending_bytes, held.bytes) == (0, 11)
+            assert (one._outbox.bytes, held.bytes) == (0, 11)
             one.send(b"more")
             assert held.bytes == 11
         # A stream that is closed holds nothing.
