@@ -71,7 +71,7 @@ while later and time.monotonic() < end:
 tried, reached = [], []
 def made(family, kind, how):
     made = socket.socket(family, kind)
-    made.settimeout(1.5)
+    made.settimeout(4)
     if how == "bound to the device":
         made.setsockopt(socket.SOL_SOCKET, 25, b"eth0\\0")
     if how == "of one interface":
